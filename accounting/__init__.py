@@ -1,0 +1,1 @@
+"""Bookkeepers: one reader per document format or accounting system, giving `contract.Document`. Never our tables."""

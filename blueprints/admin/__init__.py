@@ -1,0 +1,1 @@
+"""The merchant's counters: everything under /admin. Never what customers see."""

@@ -1,0 +1,1 @@
+"""Post room: one function per letter and the transport. Never deciding whether to write."""

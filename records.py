@@ -1,0 +1,238 @@
+"""Frozen view records that pages, letters and PDFs share: ready answers, never rows or settings, and no queries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from money import Money
+
+
+@dataclass(frozen=True)
+class MerchantView:
+    """Who the merchant is, as customers read it. Empty strings where nothing is known."""
+
+    name: str
+    phone: str = ""
+    email: str = ""
+    address: tuple[str, ...] = ()
+    vat_number: str = ""
+    registration_number: str = ""
+    website: str = ""
+    accent: str = "#1d4e80"
+    rehearsal: bool = False  # only the sandbox is connected: no money moves
+
+
+@dataclass(frozen=True)
+class PartyView:
+    name: str
+    lines: tuple[str, ...] = ()  # the address, ready to print line by line
+    vat_number: str = ""
+    registration_number: str = ""
+    contact: str = ""
+    phone: str = ""
+    email: str = ""
+
+
+@dataclass(frozen=True)
+class AdjustmentView:
+    text: str  # the document's reason; empty where it gives none
+    is_charge: bool
+    amount: Money
+    percent: str = ""
+
+
+@dataclass(frozen=True)
+class LineView:
+    number: str
+    name: str
+    net: Money
+    description: str = ""
+    note: str = ""
+    quantity: str = ""  # as written: "6", "1.5"
+    unit: str = ""  # a short word, or the code where we know no word
+    price: str = ""
+    tax_rate: str = ""  # "19"
+    period: tuple[date | None, date | None] | None = None
+    adjustments: tuple[AdjustmentView, ...] = ()
+    references: tuple[tuple[str, str], ...] = ()
+    level: int = 0
+
+
+@dataclass(frozen=True)
+class TaxView:
+    category: str
+    rate: str
+    basis: Money
+    amount: Money
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class FileView:
+    """A file to download: `size` in bytes."""
+
+    id: int
+    name: str
+    media_type: str
+    size: int
+    url: str
+
+
+@dataclass(frozen=True)
+class BadgeView:
+    """The status badge: `shape` is the CSS class, `code` picks the word, `days` completes it ("Overdue by 19 days")."""
+
+    shape: str  # paid due overdue part moving asked failed closed
+    code: str
+    days: int = 0
+
+
+@dataclass(frozen=True)
+class InvoiceRow:
+    """An invoice in a list."""
+
+    number: str
+    address: str
+    issued_on: date
+    due_on: date
+    total: Money
+    open: Money
+    free: Money
+    badge: BadgeView
+    can_pay: bool
+    kind: str = "invoice"
+    settled_on: date | None = None
+    customer: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class InvoicePaymentView:
+    """Money that went towards an invoice: a payment, something settled elsewhere, a credit."""
+
+    code: str  # payment, prepaid, elsewhere, credit, credit_note, refund
+    on: date
+    amount: Money
+    reference: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class InvoiceView:
+    """Everything an invoice's page, letter and PDF may show."""
+
+    id: int
+    number: str
+    address: str
+    kind: str  # invoice, credit_note
+    status: str
+    issued_on: date
+    due_on: date
+    due_on_receipt: bool
+    currency: str
+    net: Money
+    tax: Money
+    total: Money
+    prepaid: Money
+    payable: Money
+    open: Money
+    free: Money
+    line_total: Money
+    allowances: Money
+    charges: Money
+    rounding: Money
+    badge: BadgeView
+    seller: PartyView
+    buyer: PartyView
+    delivery: PartyView | None
+    lines: tuple[LineView, ...]
+    adjustments: tuple[AdjustmentView, ...]
+    taxes: tuple[TaxView, ...]
+    terms: str
+    notes: tuple[str, ...]
+    po_number: str
+    buyer_reference: str
+    references: tuple[tuple[str, str], ...]  # ("contract", "…"), ("project", "…"), ("preceding invoice", "…")
+    period: tuple[date | None, date | None] | None
+    delivered_on: date | None
+    payments: tuple[InvoicePaymentView, ...]
+    originals: tuple[FileView, ...]
+    attachments: tuple[FileView, ...]
+    means: tuple[tuple[str, str], ...] = ()  # ("iban", "DE…"), ("reference", "…") as the document says
+    third_party: tuple[tuple[str, Money], ...] = ()
+    is_copy: bool = True  # imported: the original is the document, ours a copy
+    pays_itself: bool = False
+    held: bool = False
+    version: int = 1
+    settled_on: date | None = None
+    pdf_url: str = ""
+    pdf_size: int | None = None
+    tax_in: Money | None = None  # BT-111, tax in the tax currency
+
+
+@dataclass(frozen=True)
+class MethodView:
+    """A stored way to pay, masked: "Visa ending 4242"."""
+
+    id: str
+    kind: str
+    brand: str
+    last4: str
+    expires: tuple[int, int] | None = None  # (year, month)
+    is_default: bool = False
+    usable: bool = True
+
+
+@dataclass(frozen=True)
+class AllocationView:
+    number: str
+    address: str
+    amount: Money
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class PaymentView:
+    """One payment as its status page, list row, receipt and letters show it."""
+
+    reference: str  # P-7K3M-92
+    url: str
+    state: str  # models.Payment's states
+    amount: Money
+    captured: Money
+    created_at: datetime
+    created_on: date  # the merchant's date
+    paid_on: date | None
+    badge: BadgeView
+    allocations: tuple[AllocationView, ...]
+    method: MethodView | None = None
+    credited: Money | None = None  # the part that became credit
+    step_url: str | None = None  # the provider's page, while it is open
+    step_expires_at: datetime | None = None
+    decline_tell: str = ""  # a reason customers may read: insufficient_funds, expired_card; else empty
+    decline_hard: bool = False
+    long_unknown: bool = False  # unknown for two minutes and more
+    can_cancel: bool = False
+    can_try_again: bool = False  # "try the same payment again; you cannot be charged twice"
+    payer: str = ""
+    customer: str = ""
+    pdf_url: str = ""
+    at: str = ""  # 14:02, the merchant's time
+
+
+@dataclass(frozen=True)
+class GroupView:
+    """A company a person may look at."""
+
+    id: str
+    name: str
+    currency: str
+
+
+@dataclass(frozen=True)
+class PersonView:
+    id: str
+    name: str
+    email: str
+    groups: tuple[GroupView, ...] = field(default=())

@@ -1,0 +1,1 @@
+"""Back office: tiny jobs, the queue and the clock. Never logic."""
