@@ -1,0 +1,41 @@
+"""Who did what when. Only ever added; ids, codes and amounts, never names or addresses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from models import History, Person, Staff, Table
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who does something: a person or a member of staff by id, or the clock, a gateway, the command line."""
+
+    kind: str
+    id: int | None = None
+
+
+CLOCK = Actor("clock")
+GATEWAY = Actor("gateway")
+COMMAND = Actor("command")
+
+
+def actor(who: Person | Staff | Actor) -> Actor:
+    if isinstance(who, Actor):
+        return who
+    return Actor("person" if isinstance(who, Person) else "staff", who.id)
+
+
+def record(subject: Table, event: str, *, by: Person | Staff | Actor, now: datetime, **details: Any) -> None:
+    """Add a line about a row to the history, in the caller's transaction."""
+    note(subject._meta.table_name, subject.id, event, by=by, now=now, **details)
+
+
+def note(kind: str, id: int, event: str, *, by: Person | Staff | Actor, now: datetime, **details: Any) -> None:
+    """The same about something that has no row of its own (the settings: id 0)."""
+    who = actor(by)
+    History.insert(
+        at=now, actor_kind=who.kind, actor_id=who.id, subject_kind=kind, subject_id=id, event=event, details=details
+    ).execute()
