@@ -247,6 +247,10 @@ class BadSignature(Exception):
     """A webhook whose signature, age or account is not right. Nothing of it is kept."""
 
 
+class Unreachable(Exception):
+    """A call that has no outcome to return may not have arrived. Say it again with the same key."""
+
+
 class Gateway(Protocol):
     """A payment provider. Every call takes at most 20 seconds and never retries by itself."""
 
@@ -271,7 +275,8 @@ class Gateway(Protocol):
     def lookup(self, *, ours: str | None = None, theirs: str | None = None) -> Attempt | None:
         """What the provider knows. None is not a no: its search may lag. Unreachable gives an `unknown` Attempt."""
 
-    def detach(self, token: str, *, key: str) -> None: ...
+    def detach(self, token: str, *, key: str) -> None:
+        """Have the provider forget a stored method; again: no change. Raises Unreachable."""
 
     def events(self, body: bytes, headers: Mapping[str, str]) -> list[Event]:
         """The events in a webhook. Raises BadSignature."""
