@@ -1,0 +1,317 @@
+"""The books: double entry, only ever added. The only module that writes ledger lines, `invoice.open` and `group.credit`.
+
+A debit is above zero, a credit below it. `post` derives the two columns from the lines it writes, so that they cannot
+disagree; verbs work out the lines under the rows' locks, in the order group, invoices by id. See money.md section 4.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TypeVar
+
+from peewee import JOIN, fn
+
+from billing.errors import NotUndoable
+from database import in_transaction, is_sqlite, transaction
+from models import BillingGroup, Connection, Invoice, LedgerEntry, LedgerLine, Payment, Table
+
+RECEIVABLE, CREDIT, CLEARING, ELSEWHERE = "receivable", "credit", "clearing", "elsewhere"
+SALES, TAX, ROUNDING, FEES, SUSPENSE = "sales", "tax", "rounding", "fees", "suspense"
+
+Row = TypeVar("Row", bound=Table)
+
+
+class Unbalanced(AssertionError):
+    """Lines that do not sum to zero: a bug, never booked."""
+
+
+@dataclass(frozen=True)
+class Line:
+    account: str
+    amount: int
+    invoice: int | None = None
+    payment: int | None = None
+    connection: int | None = None
+    currency: str | None = None  # None: the group's
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What a document adds up to, minor units: `owed` = net + tax + rounding is what it asks for before prepayments."""
+
+    net: int
+    tax: int
+    rounding: int = 0
+    prepaid: int = 0
+
+    @property
+    def owed(self) -> int:
+        return self.net + self.tax + self.rounding
+
+
+def invoice_arrived(invoice: Invoice, sums: Sums, *, now: datetime, today: date) -> None:
+    """Book an invoice: what it asks for is owed, what it says was prepaid was settled elsewhere. Below zero: credit."""
+    with transaction():
+        group = locked(BillingGroup, invoice.group_id)
+        _post_income(f"invoice {invoice.id}", "issued", group, invoice.id, sums, invoice.id, now=now, today=today)
+        _post_prepaid(f"invoice {invoice.id}", "prepaid", group, invoice.id, sums.prepaid, now=now, today=today)
+
+
+def revised(invoice: Invoice, before: Sums, after: Sums, *, version: int, now: datetime, today: date) -> None:
+    """Book the difference that a revision makes. Below what is settled, the excess becomes credit."""
+    change = Sums(after.net - before.net, after.tax - before.tax, after.rounding - before.rounding)
+    with transaction():
+        group = locked(BillingGroup, invoice.group_id)
+        cause = f"invoice {invoice.id}"
+        _post_income(cause, f"revision {version}", group, invoice.id, change, invoice.id, now=now, today=today)
+        prepaid = after.prepaid - before.prepaid
+        _post_prepaid(cause, f"revision {version} prepaid", group, invoice.id, prepaid, now=now, today=today)
+
+
+def credit_note_arrived(
+    note: Invoice, sums: Sums, *, credits: Invoice | None, now: datetime, today: date
+) -> None:
+    """Book a credit note: it takes off the invoice it names as far as that is open; the rest is credit.
+
+    What the note says was paid out already (`prepaid`) was settled elsewhere.
+    """
+    with transaction():
+        group = locked(BillingGroup, note.group_id)
+        about = credits.id if credits else note.id
+        taken = Sums(-sums.net, -sums.tax, -sums.rounding)
+        cause = f"invoice {note.id}"
+        _post_income(cause, "credit note", group, credits.id if credits else None, taken, about, now=now, today=today)
+        if sums.prepaid:
+            _post_prepaid(cause, "paid out", group, None, -sums.prepaid, now=now, today=today)
+
+
+def void(invoice: Invoice, *, event: str, now: datetime, today: date) -> None:
+    """Take back what an invoice asked for and credit notes left of it; what was paid on it becomes credit."""
+    with transaction():
+        group = locked(BillingGroup, invoice.group_id)
+        left = dict(
+            LedgerLine.select(LedgerLine.account, fn.SUM(LedgerLine.amount))
+            .where(LedgerLine.invoice == invoice.id, LedgerLine.account.in_((SALES, TAX, ROUNDING)))
+            .group_by(LedgerLine.account)
+            .tuples()
+        )
+        back = Sums(*(int(left.get(account, 0)) for account in (SALES, TAX, ROUNDING)))
+        _post_income(f"invoice {invoice.id}", event, group, invoice.id, back, invoice.id, now=now, today=today)
+
+
+def undo(invoice: Invoice, *, now: datetime, today: date) -> None:
+    """Book the opposite of everything a document brought, as though it had never come.
+
+    Raises NotUndoable where other money has touched it since: then its credit may be spent.
+    """
+    with transaction():
+        group = locked(BillingGroup, invoice.group_id)
+        cause = f"invoice {invoice.id}"
+        brought = (
+            LedgerLine.select(LedgerLine.account, LedgerLine.invoice, fn.SUM(LedgerLine.amount))
+            .join(LedgerEntry)
+            .where(LedgerEntry.cause == cause)
+            .group_by(LedgerLine.account, LedgerLine.invoice)
+            .tuples()
+        )
+        lines = [Line(account, -int(amount), invoice=about) for account, about, amount in brought if amount]
+        credit = sum(line.amount for line in lines if line.account == CREDIT)
+        if credit > group.credit:
+            raise NotUndoable("credit_spent")
+        for about in sorted({line.invoice for line in lines if line.invoice}):
+            row = locked(Invoice, about)
+            if row.open + sum(l.amount for l in lines if l.invoice == about and l.account == RECEIVABLE) < row.claimed:
+                raise NotUndoable("paid_since")
+        post(cause, "undone", group, lines, now=now, today=today)
+
+
+def captured(payment: Payment, shares: Sequence[tuple[int, int]], amount: int, *, now: datetime, today: date) -> int:
+    """Book captured money: each (invoice id, minor units) share as far as given, the rest as credit.
+
+    Shares are worked out by payments.apply_outcome under the invoices' locks. Returns what became credit.
+    """
+    with transaction():
+        group = locked(BillingGroup, payment.group_id)
+        rest = amount - sum(share for _, share in shares)
+        lines = [Line(CLEARING, amount, payment=payment.id, connection=payment.connection_id)]
+        lines += [Line(RECEIVABLE, -share, invoice=invoice, payment=payment.id) for invoice, share in shares if share]
+        if rest:
+            lines.append(Line(CREDIT, -rest, payment=payment.id))
+        post(f"payment {payment.id}", "captured", group, lines, now=now, today=today)
+        return rest
+
+
+def captured_otherwise(payment: Payment, amount: int, currency: str, *, now: datetime, today: date) -> None:
+    """Book money captured in a currency that was not asked for: received, belonging nowhere until staff decide."""
+    with transaction():
+        lines = [
+            Line(CLEARING, amount, payment=payment.id, connection=payment.connection_id, currency=currency),
+            Line(SUSPENSE, -amount, payment=payment.id, currency=currency),
+        ]
+        post(f"payment {payment.id}", "captured", locked(BillingGroup, payment.group_id), lines, now=now, today=today)
+
+
+def fee(payment: Payment, amount: int, connection: Connection, *, now: datetime, today: date) -> None:
+    """Book what the provider kept for a payment."""
+    if amount:
+        lines = [
+            Line(FEES, amount, payment=payment.id, connection=connection.id),
+            Line(CLEARING, -amount, payment=payment.id, connection=connection.id),
+        ]
+        post(f"payment {payment.id}", "fee", BillingGroup.get_by_id(payment.group_id), lines, now=now, today=today)
+
+
+def post(cause: str, event: str, group: BillingGroup, lines: Iterable[Line], *, now: datetime, today: date) -> bool:
+    """Write one entry and bring `open` and `credit` along. False where this event was booked before.
+
+    Inside the caller's transaction. Raises Unbalanced, and the database's own error where `open` or `credit` would
+    fall below zero.
+    """
+    assert in_transaction(), "the books are only written inside a transaction"
+    lines = [line for line in lines if line.amount]
+    sums: dict[str, int] = defaultdict(int)
+    for line in lines:
+        sums[line.currency or group.currency] += line.amount
+    if any(sums.values()):
+        raise Unbalanced(f"{cause} {event}: {dict(sums)}")
+    if not lines:
+        return True
+    entry = LedgerEntry.insert(cause=cause, event=event, at=now, on=today).on_conflict_ignore().execute()
+    if not entry:
+        return False
+    LedgerLine.insert_many(
+        [
+            {
+                "entry": entry,
+                "account": line.account,
+                "currency": line.currency or group.currency,
+                "amount": line.amount,
+                "group": group.id,
+                "invoice": line.invoice,
+                "payment": line.payment,
+                "connection": line.connection,
+            }
+            for line in lines
+        ]
+    ).execute()
+    _bring_along(group, lines, today)
+    return True
+
+
+def _bring_along(group: BillingGroup, lines: list[Line], today: date) -> None:
+    credit = -sum(line.amount for line in lines if line.account == CREDIT)
+    if credit:
+        BillingGroup.update(credit=BillingGroup.credit + credit).where(BillingGroup.id == group.id).execute()
+    owed: dict[int, int] = defaultdict(int)
+    for line in lines:
+        if line.account == RECEIVABLE and line.invoice:
+            owed[line.invoice] += line.amount
+    for invoice, change in sorted(owed.items()):
+        Invoice.update(open=Invoice.open + change).where(Invoice.id == invoice).execute()
+        Invoice.update(settled_on=today).where(
+            Invoice.id == invoice, Invoice.open == 0, Invoice.settled_on.is_null()
+        ).execute()
+        Invoice.update(settled_on=None).where(
+            Invoice.id == invoice, Invoice.open > 0, Invoice.settled_on.is_null(False)
+        ).execute()
+
+
+def _post_income(
+    cause: str,
+    event: str,
+    group: BillingGroup,
+    receivable: int | None,
+    sums: Sums,
+    about: int,
+    *,
+    now: datetime,
+    today: date,
+) -> None:
+    """Sales, tax and rounding against an invoice's receivable; what would take it below zero becomes credit."""
+    lines = [
+        Line(SALES, -sums.net, invoice=about),
+        Line(TAX, -sums.tax, invoice=about),
+        Line(ROUNDING, -sums.rounding, invoice=about),
+    ]
+    post(cause, event, group, lines + _owed(receivable, sums.owed), now=now, today=today)
+
+
+def _post_prepaid(
+    cause: str, event: str, group: BillingGroup, receivable: int | None, amount: int, *, now: datetime, today: date
+) -> None:
+    """Money that was settled elsewhere (above zero) or asked back (below it)."""
+    post(
+        cause, event, group, [Line(ELSEWHERE, amount, invoice=receivable)] + _owed(receivable, -amount), now=now, today=today
+    )
+
+
+def _owed(invoice: int | None, amount: int) -> list[Line]:
+    """The customer's side of an amount: owed more (above zero), or less: the receivable up to open, the rest credit."""
+    if amount == 0:
+        return []
+    if invoice is None:
+        return [Line(CREDIT, amount)]
+    if amount > 0:
+        return [Line(RECEIVABLE, amount, invoice=invoice)]
+    fits = min(locked(Invoice, invoice).open, -amount)
+    return [Line(RECEIVABLE, -fits, invoice=invoice), Line(CREDIT, amount + fits, invoice=invoice)]
+
+
+def locked(table: type[Row], id: int) -> Row:
+    """A row, read under its lock. SQLite's writers have the whole database to themselves already."""
+    query = table.select().where(table._meta.primary_key == id)
+    row: Row = (query if is_sqlite() else query.for_update()).get()
+    return row
+
+
+# --- What doctor asks -----------------------------------------------------------------------------------------------
+
+
+def unbalanced_entries() -> list[int]:
+    """Entries whose lines do not sum to zero per currency: must be none. One pass over the lines."""
+    query = (
+        LedgerLine.select(LedgerLine.entry)
+        .group_by(LedgerLine.entry, LedgerLine.currency)
+        .having(fn.SUM(LedgerLine.amount) != 0)
+        .tuples()
+    )
+    return [entry for (entry,) in query]
+
+
+def wrong_open() -> list[tuple[int, int, int]]:
+    """(invoice id, column, ledger) where `open` is not the receivable's balance: must be none."""
+    balance = (
+        LedgerLine.select(LedgerLine.invoice, fn.SUM(LedgerLine.amount).alias("owed"))
+        .where(LedgerLine.account == RECEIVABLE)
+        .group_by(LedgerLine.invoice)
+        .alias("balance")
+    )
+    owed = fn.COALESCE(balance.c.owed, 0)
+    query = (
+        Invoice.select(Invoice.id, Invoice.open, owed)
+        .join(balance, JOIN.LEFT_OUTER, on=(balance.c.invoice_id == Invoice.id))
+        .where(Invoice.open != owed)
+        .tuples()
+    )
+    return [(id, column, int(books)) for id, column, books in query]
+
+
+def wrong_credit() -> list[tuple[int, int, int]]:
+    """(group id, column, ledger) where `credit` is not its account's balance: must be none."""
+    balance = (
+        LedgerLine.select(LedgerLine.group, (-fn.SUM(LedgerLine.amount)).alias("owed"))
+        .where(LedgerLine.account == CREDIT)
+        .group_by(LedgerLine.group)
+        .alias("balance")
+    )
+    owed = fn.COALESCE(balance.c.owed, 0)
+    query = (
+        BillingGroup.select(BillingGroup.id, BillingGroup.credit, owed)
+        .join(balance, JOIN.LEFT_OUTER, on=(balance.c.group_id == BillingGroup.id))
+        .where(BillingGroup.credit != owed)
+        .tuples()
+    )
+    return [(id, column, int(books)) for id, column, books in query]
