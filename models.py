@@ -420,7 +420,7 @@ class PaymentMethod(Table):
 
 PaymentMethod.add_index(
     PaymentMethod.index(
-        PaymentMethod.group, unique=True, where=(PaymentMethod.is_default == True), name="payment_method_default"  # noqa: E712
+        PaymentMethod.group, unique=True, where=PaymentMethod.is_default, name="payment_method_default"
     )
 )
 
@@ -509,6 +509,7 @@ class Attempt(Table):
     number = IntegerField()
     operation = CharField(max_length=16)  # charge, page
     key = CharField(max_length=64, unique=True)
+    parameters = JsonField(default=dict)  # what was asked for: a repeated call says exactly the same
     parameters_hash = CharField(max_length=64)
     connection = ForeignKeyField(Connection)
     state = CharField(max_length=16, default=SENDING)
@@ -517,7 +518,8 @@ class Attempt(Table):
     theirs = CharField(null=True)
     url = TextField(null=True)
     expires_at = InstantField(null=True)
-    setup = CharField(null=True)
+    setup = CharField(null=True)  # what lookup_setup takes, where the method is to be kept
+    setup_ended_at = InstantField(null=True)
     fee = BigIntegerField(null=True)
     tries = IntegerField(default=0)  # calls made with this key
     asked = IntegerField(default=0)  # look-ups made since the outcome became unknown
@@ -534,7 +536,7 @@ class Attempt(Table):
         )
 
 
-Attempt.add_index(Attempt.index(Attempt.state, Attempt.ask_at, where=(Attempt.live == True), name="attempt_live"))  # noqa: E712
+Attempt.add_index(Attempt.index(Attempt.state, Attempt.ask_at, where=Attempt.live.is_null(False), name="attempt_live"))
 
 
 class GatewayEvent(Table):
@@ -586,7 +588,7 @@ class LedgerLine(Table):
     class Meta:
         table_name = "ledger_line"
         constraints = (Check("amount <> 0"),)
-        indexes = ((("account", "group", "currency"), False), (("invoice", "account"), False), (("payment",), False))
+        indexes = ((("account", "group", "currency"), False), (("invoice", "account"), False))
 
 
 # --- Letters ------------------------------------------------------------------------------------------------------------
