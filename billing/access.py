@@ -1,0 +1,59 @@
+"""Who may see which billing group, and how far they may go there. Scope is the query: what is not here is a 404."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from peewee import Expression
+
+from billing.people import RANK
+from billing.settings import Settings
+from models import BillingGroup, Customer, Invoice, Membership, Person
+
+
+@dataclass(frozen=True)
+class Place:
+    """A group that a person may see, and their role in it."""
+
+    group: BillingGroup
+    role: str
+
+
+def groups(person: Person, now: datetime) -> tuple[Place, ...]:
+    """Every group a person may see at an instant, by name. One query; empty: they may not sign in."""
+    rows = (
+        Membership.select(Membership, BillingGroup, Customer)
+        .join(BillingGroup)
+        .join(Customer)
+        .where(Membership.person == person, _alive(now))
+        .order_by(BillingGroup.name, BillingGroup.currency, BillingGroup.id)
+    )
+    return tuple(Place(row.group, row.role) for row in rows)
+
+
+def may_sign_in(person: Person, now: datetime) -> bool:
+    """Whether any group is open to them."""
+    return bool(Membership.select().where(Membership.person == person, _alive(now)).exists())
+
+
+def role_in(places: tuple[Place, ...], group: BillingGroup | int) -> str | None:
+    """The role in one of somebody's places; None: it is none of theirs."""
+    wanted = group if isinstance(group, int) else group.id
+    return next((place.role for place in places if place.group.id == wanted), None)
+
+
+def goes_as_far_as(role: str | None, needed: str) -> bool:
+    """view < pay < manage. Raises KeyError for a role that is none."""
+    return role is not None and RANK[role] >= RANK[needed]
+
+
+def shown(settings: Settings, today: date) -> Expression:
+    """The part of every customer's invoice query that hides the ones dated after today (A11); staff do not use it."""
+    if settings.hide_future_invoices:
+        return Invoice.issued_on <= today
+    return Invoice.id.is_null(False)
+
+
+def _alive(now: datetime) -> Expression:
+    return Membership.expires_at.is_null() | (Membership.expires_at > now)

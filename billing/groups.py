@@ -1,0 +1,28 @@
+"""Billing groups: what a customer owes in one currency, with its own access. One group is the ordinary case."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from billing import history
+from database import transaction
+from models import BillingGroup, Customer, Person, Staff
+
+
+def group_for(customer: Customer, currency: str, *, by: Staff | Person | history.Actor, now: datetime) -> BillingGroup:
+    """The customer's group in a currency, made where there is none. It bears the customer's name."""
+    found: BillingGroup | None = (
+        BillingGroup.select()
+        .where(BillingGroup.customer == customer, BillingGroup.currency == currency)
+        .order_by(BillingGroup.id)
+        .first()
+    )
+    if found is not None:
+        return found
+    with transaction():
+        group: BillingGroup = BillingGroup.create(
+            public_id=secrets.token_hex(8), customer=customer, name=customer.name, currency=currency, created_at=now
+        )
+        history.record(group, "group_made", by=by, now=now)
+    return group
