@@ -1,0 +1,81 @@
+"""What the shared contract tests need from each provider beside its adapter. A new adapter joins by one class here."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+from gateways.contract import Gateway
+from sandbox.courier import sign
+from sandbox.store import DEFAULTS
+from tests.gateways.running import RunningSandbox
+
+
+class Rehearsal(Protocol):
+    """A provider under rehearsal. Instruments have the sandbox's names, whatever the provider calls its own."""
+
+    gateway: Gateway
+
+    def token(self, instrument: str) -> str:
+        """A stored method that behaves as named."""
+
+    def press(self, page: str, do: str, instrument: str) -> None:
+        """Act on the provider's page as the customer: do is pay, cancel, approve or refuse."""
+
+    def settle(self, theirs: str) -> None:
+        """A debit (or refund) arrives."""
+
+    def fail(self, theirs: str) -> None:
+        """A debit comes back before it arrived."""
+
+    def give_back(self, theirs: str) -> None:
+        """A debit comes back after it arrived."""
+
+    def impatient(self) -> Gateway:
+        """The same adapter with a timeout shorter than the provider's silence."""
+
+    def trouble(self, name: str) -> None:
+        """The next order meets drop_before, drop_after, error_before, error_after or busy."""
+
+    def wrong_keys(self) -> Gateway: ...
+
+    def nowhere(self) -> Gateway:
+        """The same adapter with nothing listening at its address."""
+
+    def signed(self, body: bytes, *, age: int = 0) -> dict[str, str]:
+        """Headers of a webhook the provider would have sent `age` seconds ago."""
+
+    def captured(self, ours: str) -> int:
+        """How often money was really taken."""
+
+
+class SandboxRehearsal:
+    def __init__(self, sandbox: RunningSandbox) -> None:
+        self.sandbox = sandbox
+        self.gateway = sandbox.gateway()
+        self.settle = sandbox.settle
+        self.fail = sandbox.fail
+        self.give_back = sandbox.give_back
+        self.token = sandbox.keep
+        sandbox.set(**{**DEFAULTS, "slow_ms": 50, "hang_ms": 600, "settle_ms": 3_600_000})
+
+    def press(self, page: str, do: str = "pay", instrument: str = "visa") -> None:
+        self.sandbox.press(page, do, instrument)
+
+    def impatient(self) -> Gateway:
+        return self.sandbox.gateway(timeout="0.2")
+
+    def trouble(self, name: str) -> None:
+        self.sandbox.set(**{name: 1})
+
+    def wrong_keys(self) -> Gateway:
+        return self.sandbox.gateway(secret="not the secret")
+
+    def nowhere(self) -> Gateway:
+        return self.sandbox.gateway(url="http://127.0.0.1:1")
+
+    def signed(self, body: bytes, *, age: int = 0) -> dict[str, str]:
+        return {"Sandbox-Signature": sign(self.sandbox.secret.encode(), body, int(time.time()) - age)}
+
+    def captured(self, ours: str) -> int:
+        return self.sandbox.captured().get(ours, 0)
