@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def main() -> int:
             account=given.account, ready=lambda url: print(url, flush=True),
             die_with_parent=given.die_with_parent)  # fmt: skip
     except OSError as error:
-        print(f"sandbox: {given.host}:{given.port}: {error.strerror}", file=sys.stderr)
+        print(f"sandbox: {given.host}:{given.port}: {os.strerror(error.errno or 0)}", file=sys.stderr)
         return 1
     return 0
 
