@@ -68,6 +68,7 @@ class Line:
     period: tuple[date | None, date | None] | None = None
     adjustments: tuple[Adjustment, ...] = ()
     references: tuple[tuple[str, str], ...] = ()  # ("article", "246"), ("order line", "6171175.1") …
+    properties: tuple[tuple[str, str], ...] = ()  # BG-32: (name, value)
     level: int = 0
 
 
