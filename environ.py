@@ -50,7 +50,11 @@ class Environ:
         path = self.home / "redis" / "redis.sock"
         if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
             return path
-        return Path(tempfile.gettempdir()) / f"tillhouse-{hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]}" / "redis.sock"
+        return (
+            Path(tempfile.gettempdir())
+            / f"tillhouse-{hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]}"
+            / "redis.sock"
+        )
 
     @property
     def sandbox_file(self) -> Path:

@@ -283,13 +283,17 @@ class Invoice(Table):
 
 
 # Lists: newest first of a group; what is to pay, oldest due first; the merchant's lists; search by number and amount.
-Invoice.add_index(Invoice.index(Invoice.group, Invoice.issued_on.desc(), Invoice.id.desc(), name="invoice_group_issued"))
+Invoice.add_index(
+    Invoice.index(Invoice.group, Invoice.issued_on.desc(), Invoice.id.desc(), name="invoice_group_issued")
+)
 Invoice.add_index(
     Invoice.index(Invoice.group, Invoice.due_on, Invoice.id, where=(Invoice.open > 0), name="invoice_group_to_pay")
 )
 Invoice.add_index(Invoice.index(Invoice.issued_on.desc(), Invoice.id.desc(), name="invoice_issued"))
 Invoice.add_index(
-    Invoice.index(Invoice.due_on, Invoice.id, Invoice.currency, Invoice.open, where=(Invoice.open > 0), name="invoice_to_pay")
+    Invoice.index(
+        Invoice.due_on, Invoice.id, Invoice.currency, Invoice.open, where=(Invoice.open > 0), name="invoice_to_pay"
+    )
 )
 Invoice.add_index(Invoice.index(Invoice.number, name="invoice_number"))
 Invoice.add_index(Invoice.index(Invoice.seller_key, Invoice.number, name="invoice_seller_number"))
@@ -419,9 +423,7 @@ class PaymentMethod(Table):
 
 
 PaymentMethod.add_index(
-    PaymentMethod.index(
-        PaymentMethod.group, unique=True, where=PaymentMethod.is_default, name="payment_method_default"
-    )
+    PaymentMethod.index(PaymentMethod.group, unique=True, where=PaymentMethod.is_default, name="payment_method_default")
 )
 
 
@@ -478,7 +480,9 @@ class Payment(Table):
         indexes = ((("form_owner", "form_token"), True),)
 
 
-Payment.add_index(Payment.index(Payment.group, Payment.created_at.desc(), Payment.id.desc(), name="payment_group_created"))
+Payment.add_index(
+    Payment.index(Payment.group, Payment.created_at.desc(), Payment.id.desc(), name="payment_group_created")
+)
 Payment.add_index(Payment.index(Payment.created_at.desc(), Payment.id.desc(), name="payment_created"))
 Payment.add_index(Payment.index(Payment.state, Payment.id, where=(Payment.rank < 6), name="payment_live"))
 

@@ -71,9 +71,7 @@ def revised(invoice: Invoice, before: Sums, after: Sums, *, version: int, now: d
         _post_prepaid(cause, f"revision {version} prepaid", group, invoice.id, prepaid, now=now, today=today)
 
 
-def credit_note_arrived(
-    note: Invoice, sums: Sums, *, credits: Invoice | None, now: datetime, today: date
-) -> None:
+def credit_note_arrived(note: Invoice, sums: Sums, *, credits: Invoice | None, now: datetime, today: date) -> None:
     """Book a credit note: it takes off the invoice it names as far as that is open; the rest is credit.
 
     What the note says was paid out already (`prepaid`) was settled elsewhere.
@@ -244,7 +242,12 @@ def _post_prepaid(
 ) -> None:
     """Money that was settled elsewhere (above zero) or asked back (below it)."""
     post(
-        cause, event, group, [Line(ELSEWHERE, amount, invoice=receivable)] + _owed(receivable, -amount), now=now, today=today
+        cause,
+        event,
+        group,
+        [Line(ELSEWHERE, amount, invoice=receivable)] + _owed(receivable, -amount),
+        now=now,
+        today=today,
     )
 
 

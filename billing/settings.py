@@ -70,13 +70,17 @@ class Settings:
 
     business_name: str = _setting("Our shop", "The name customers know you by.", section="business", check=_text(120))
     business_phone: str = _setting("", "Shown wherever a customer may need you.", section="business", check=_text(40))
-    business_email: str = _setting("", "Where customers write to, and who letters are from.", section="business", check=_text(200))
+    business_email: str = _setting(
+        "", "Where customers write to, and who letters are from.", section="business", check=_text(200)
+    )
     business_address: str = _setting("", "One line each; stands on PDFs.", section="business", check=_lines)
     business_vat_number: str = _setting("", "Stands on PDFs.", section="business", check=_text(40))
     business_registration_number: str = _setting("", "Stands on PDFs.", section="business", check=_text(60))
     timezone: str = _setting("Europe/London", "Decides what day it is.", section="business", check=_zone)
     currency: str = _setting("EUR", "For what names none.", section="business", check=_currency)
-    language: str = _setting("en", "Of pages and letters, where nobody chose another.", section="business", check=_text(16))
+    language: str = _setting(
+        "en", "Of pages and letters, where nobody chose another.", section="business", check=_text(16)
+    )
     accent: str = _setting("#1d4e80", "The colour of buttons and links.", section="business", check=_color)
     go_live_on: date | None = _setting(
         None, "Documents dated before it are brought forward; empty: all are.", section="business", check=_date
@@ -85,7 +89,9 @@ class Settings:
     hide_future_invoices: bool = _setting(
         True, "Customers see an invoice from its invoice date on; the due date plays no part.", section="portal"
     )
-    portal_link_in_mails: bool = _setting(True, "Every mail to customers ends with the way to the portal.", section="portal")
+    portal_link_in_mails: bool = _setting(
+        True, "Every mail to customers ends with the way to the portal.", section="portal"
+    )
     allow_pay: bool = _setting(True, "Off: customers see what they owe and cannot pay here.", section="portal")
 
     @property

@@ -1,0 +1,40 @@
+"""What staff must look at: told once per cause, settled by staff or by what happens."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from models import Attention, Staff, Table
+
+
+def tell(kind: str, subject: Table, *, now: datetime, cause: str | None = None, **details: Any) -> None:
+    """Put something before the staff, in the caller's transaction; the same cause is told once."""
+    name = subject._meta.table_name
+    Attention.insert(
+        kind=kind,
+        cause=cause or f"{kind} {name} {subject.id}",
+        subject_kind=name,
+        subject_id=subject.id,
+        details=details,
+        at=now,
+    ).on_conflict_ignore().execute()
+
+
+def settle(id: int, *, by: Staff | None, now: datetime) -> bool:
+    changed: int = (
+        Attention.update(settled_at=now, settled_by=by.id if by else None)
+        .where(Attention.id == id, Attention.settled_at.is_null())
+        .execute()
+    )
+    return changed == 1
+
+
+def settle_about(subject: Table, kind: str, *, now: datetime) -> None:
+    """What happened answered the question itself."""
+    Attention.update(settled_at=now).where(
+        Attention.subject_kind == subject._meta.table_name,
+        Attention.subject_id == subject.id,
+        Attention.kind == kind,
+        Attention.settled_at.is_null(),
+    ).execute()

@@ -1,0 +1,121 @@
+"""What providers tell us: verified, stored once, committed; then a job looks the object up. Its content is never booked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from billing import connections, payments
+from billing.errors import Refusal
+from database import transaction
+from gateways.contract import BadSignature, Event
+from models import Attempt, Connection, GatewayEvent, Payment
+from workers import queue
+
+KEEP_FOREIGN = timedelta(days=30)
+BATCH = 200
+
+
+class UnknownHook(Refusal):
+    """Nobody listens at this address: no connection of that provider."""
+
+    code = "unknown_hook"
+
+
+class BadHook(Refusal):
+    """Signature, age, account or mode are not right: nothing of it is kept."""
+
+    code = "bad_hook"
+
+
+def receive(provider: str, body: bytes, headers: Mapping[str, str], *, now: datetime) -> int:
+    """Store what a webhook says, each event once, and nudge the job. Returns how many were new.
+
+    Raises UnknownHook and BadHook.
+    """
+    listening = connections.find(provider)
+    if not listening:
+        raise UnknownHook(provider=provider)
+    for connection in listening:
+        try:
+            told = connections.gateway(connection).events(body, headers)
+        except BadSignature:
+            continue
+        if any(event.account != connection.account or event.live != connection.live for event in told):
+            continue
+        new = store(connection, told, now=now)
+        for id in new:
+            queue.enqueue("workers.events.settle", id)
+        return len(new)
+    raise BadHook(provider=provider)
+
+
+def store(connection: Connection, told: list[Event] | tuple[Event, ...], *, now: datetime) -> list[int]:
+    """Keep events once by (connection, their id), however often they arrive. Returns the ids of new rows."""
+    with transaction():
+        found = [
+            GatewayEvent.insert(
+                connection=connection,
+                event_id=event.id,
+                kind=event.kind,
+                theirs=event.theirs,
+                ours=event.ours,
+                received_at=now,
+                raw=dict(event.raw),
+            )
+            .on_conflict_ignore()
+            .execute()
+            for event in told
+        ]
+    return [id for id in found if id]
+
+
+def settle(event: GatewayEvent, now: datetime) -> None:
+    """Look up what an event names. One that names nothing of ours is marked foreign and kept for 30 days."""
+    if event.settled_at is not None:
+        return
+    payment = _named(event)
+    if payment is not None:
+        payments.look_up(payment, now=now)
+    GatewayEvent.update(settled_at=now, result="matched" if payment else "foreign").where(
+        GatewayEvent.id == event.id, GatewayEvent.settled_at.is_null()
+    ).execute()
+
+
+def pull(connection: Connection, now: datetime) -> int:
+    """Read what webhooks missed since the last time, page by page, through the same job. Returns how many were new."""
+    gateway, count = connections.gateway(connection), 0
+    while True:
+        page = gateway.changes(connection.cursor)
+        new = store(connection, page.items, now=now)
+        count += len(new)
+        Connection.update(cursor=page.next, read_at=now).where(Connection.id == connection.id).execute()
+        for id in new:
+            queue.enqueue("workers.events.settle", id)
+        if not page.more or page.next == connection.cursor:
+            return count
+        connection.cursor = page.next
+
+
+def sweep(now: datetime) -> None:
+    """Events whose job was lost, and foreign ones past their time."""
+    for event in GatewayEvent.select(GatewayEvent.id).where(GatewayEvent.settled_at.is_null()).limit(BATCH):
+        queue.enqueue("workers.events.settle", event.id)
+    GatewayEvent.delete().where(
+        GatewayEvent.result == "foreign", GatewayEvent.received_at < now - KEEP_FOREIGN
+    ).execute()
+
+
+def _named(event: GatewayEvent) -> Payment | None:
+    """The payment an event speaks of: by our id, else by their reference, on its own connection only."""
+    found: Payment | None = None
+    if event.ours:
+        found = Payment.get_or_none(Payment.secret == event.ours, Payment.connection == event.connection_id)
+    if found is None and event.theirs:
+        found = (
+            Payment.select()
+            .join(Attempt)
+            .where(Attempt.connection == event.connection_id, Attempt.theirs == event.theirs)
+            .first()
+        )
+    return found

@@ -1,0 +1,35 @@
+"""Payments: the one road every charge takes (money.md sections 2, 3 and 5).
+
+`request` claims and records, `capture` takes the row and calls the provider, `apply_outcome` books what happened,
+whoever learned it, and the sweep repairs what was interrupted.
+"""
+
+from billing.payments.calling import capture, close_page, look_up, store_method
+from billing.payments.outcome import apply_outcome
+from billing.payments.repair import ask, decide, sweep
+from billing.payments.request import cancel, cancel_later, look_up_later, request, try_again
+from billing.payments.showing import method_view, one_visible, page, receipt_of, recent, view, views, visible_to
+
+__all__ = [
+    "apply_outcome",
+    "ask",
+    "cancel",
+    "cancel_later",
+    "capture",
+    "close_page",
+    "decide",
+    "look_up",
+    "look_up_later",
+    "method_view",
+    "one_visible",
+    "page",
+    "receipt_of",
+    "recent",
+    "request",
+    "store_method",
+    "sweep",
+    "try_again",
+    "view",
+    "views",
+    "visible_to",
+]

@@ -1,0 +1,250 @@
+"""The steps that talk to a provider. No transaction is open while they do; what they learn goes to apply_outcome."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from billing import connections, history
+from billing.payments.outcome import apply_outcome
+from billing.payments.request import cancel, return_address
+from database import retried, transaction
+from gateways.contract import (
+    Attempt as Told,
+)
+from gateways.contract import (
+    ChargeRequest,
+    ClientStep,
+    Initiator,
+    MethodKind,
+    Outcome,
+    Payer,
+    PaymentRequest,
+    SetupState,
+)
+from models import Attempt, BillingGroup, Connection, Payment, PaymentMethod
+
+log = logging.getLogger("tillhouse.payments")
+
+CHARGE, PAGE = "charge", "page"
+
+
+def lease() -> timedelta:
+    """How long a call may take before the clock takes it for interrupted: twice the provider's timeout."""
+    return timedelta(seconds=2 * connections.CALL_TIMEOUT)
+
+
+def capture(payment: Payment, now: datetime) -> None:
+    """Take a queued payment, commit its try with its key, and only then call the provider. Safe to run twice."""
+    taken = _take(payment, now)
+    if taken:
+        apply_outcome(taken, _call(taken), now=now)
+
+
+def replay(attempt: Attempt, now: datetime) -> None:
+    """The same call under the same key: the provider answers with what it did the first time, or does it now."""
+    Attempt.update(tries=Attempt.tries + 1).where(Attempt.id == attempt.id).execute()
+    told = _call(attempt)
+    if told.outcome is Outcome.NOT_SUBMITTED:
+        return  # says nothing about the first call
+    apply_outcome(attempt, told, now=now)
+
+
+def look_up(payment: Payment, now: datetime) -> None:
+    """Ask the provider what became of the newest try that reached it. "Not found" is not a no."""
+    attempt = newest(payment)
+    if attempt is None or attempt.state == Attempt.NOT_SUBMITTED:
+        return
+    told = ask_provider(attempt)
+    if told is not None:
+        apply_outcome(attempt, told, now=now)
+
+
+def ask_provider(attempt: Attempt) -> Told | None:
+    """What the provider knows of a try; None where it finds nothing (yet)."""
+    payment: Payment = attempt.payment
+    try:
+        gateway = connections.gateway(attempt.connection)
+        if attempt.theirs:
+            return gateway.lookup(theirs=attempt.theirs)
+        return gateway.lookup(ours=payment.secret)
+    except Exception as error:  # an adapter's bug must not lose the payment: it stays unknown
+        log.exception("look-up failed: payment=%s error=%s", payment.public_id, type(error).__name__)
+        return Told(Outcome.UNKNOWN, raw={"error": type(error).__name__})
+
+
+def close_page(payment: Payment, now: datetime) -> None:
+    """Close the provider's page and read what it became: only a page proven closed frees its claim."""
+    if cancel(payment, by=history.CLOCK, now=now):
+        return
+    attempt = newest(payment)
+    if attempt is None or not attempt.live or not attempt.theirs:
+        return
+    key = _key(payment, attempt.number, "cancel")
+    try:
+        told = connections.gateway(attempt.connection).cancel(attempt.theirs, key=key)
+    except Exception as error:
+        log.exception("cancel failed: payment=%s error=%s", payment.public_id, type(error).__name__)
+        return
+    if told.outcome is not Outcome.NOT_SUBMITTED:
+        apply_outcome(attempt, told, now=now)
+
+
+def store_method(attempt: Attempt, now: datetime) -> PaymentMethod | None:
+    """Keep the method a payment was made with, once however many tell of it. The provider says what it is."""
+    payment: Payment = attempt.payment
+    if not payment.keep_method or not attempt.setup or attempt.setup_ended_at:
+        return None
+    setup = connections.gateway(attempt.connection).lookup_setup(theirs=attempt.setup)
+    if setup is None or setup.state is SetupState.OPEN:
+        return None
+    with transaction():
+        method = None
+        if setup.state is SetupState.STORED and setup.method is not None:
+            first = (
+                not PaymentMethod.select()
+                .where(PaymentMethod.group == payment.group_id, PaymentMethod.removed_at.is_null())
+                .exists()
+            )
+            new = (
+                PaymentMethod.insert(
+                    public_id=f"M-{payment.public_id[2:]}",
+                    group=payment.group_id,
+                    connection=attempt.connection_id,
+                    token=setup.method.token,
+                    kind=setup.method.kind,
+                    brand=setup.method.brand,
+                    last4=setup.method.last4,
+                    expires_year=setup.method.expires_year,
+                    expires_month=setup.method.expires_month,
+                    mandate=setup.method.mandate,
+                    is_default=first,
+                    created_at=now,
+                )
+                .on_conflict_ignore()
+                .execute()
+            )
+            method = PaymentMethod.get_or_none(
+                PaymentMethod.connection == attempt.connection_id, PaymentMethod.token == setup.method.token
+            )
+            if new and method:
+                history.record(method, "stored", by=history.GATEWAY, now=now, payment=payment.id)
+        Attempt.update(setup_ended_at=now).where(Attempt.id == attempt.id).execute()
+        return method
+
+
+def newest(payment: Payment) -> Attempt | None:
+    found: Attempt | None = (
+        Attempt.select().where(Attempt.payment == payment.id).order_by(Attempt.number.desc()).first()
+    )
+    return found
+
+
+@retried
+def _take(payment: Payment, now: datetime) -> Attempt | None:
+    """queued → sending, by one row; with the try and its lease committed before anything is sent."""
+    with transaction():
+        changed = (
+            Payment.update(state=Payment.SENDING, rank=Payment.RANK[Payment.SENDING])
+            .where(
+                Payment.id == payment.id,
+                Payment.state == Payment.QUEUED,
+                Payment.not_before.is_null() | (Payment.not_before <= now),
+            )
+            .execute()
+        )
+        if not changed:
+            return None
+        waiting: Attempt | None = Attempt.get_or_none(
+            Attempt.payment == payment.id,
+            Attempt.live == True,  # noqa: E712
+        )
+        if waiting:  # never reached the provider: the same try and key again
+            Attempt.update(state=Attempt.SENDING, tries=Attempt.tries + 1, lease_until=now + lease()).where(
+                Attempt.id == waiting.id
+            ).execute()
+            return Attempt.get_by_id(waiting.id)  # type: ignore[no-any-return]
+        payment = Payment.get_by_id(payment.id)
+        operation = CHARGE if payment.method_id else PAGE
+        number = Attempt.select().where(Attempt.payment == payment.id).count() + 1
+        parameters = _parameters(payment)
+        return Attempt.create(  # type: ignore[no-any-return]
+            payment=payment.id,
+            number=number,
+            operation=operation,
+            key=_key(payment, number, operation),
+            parameters=parameters,
+            parameters_hash=_hash(parameters),
+            connection=payment.connection_id,
+            live=True,
+            tries=1,
+            lease_until=now + lease(),
+            started_at=now,
+        )
+
+
+def _call(attempt: Attempt) -> Told:
+    """Make the call a try stands for. Whatever an adapter raises may have happened: unknown."""
+    parameters = attempt.parameters
+    if _hash(parameters) != attempt.parameters_hash:
+        log.error("parameters changed under a key, never sent: attempt=%s", attempt.id)
+        return Told(Outcome.UNKNOWN, raw={"error": "parameters changed"})
+    try:
+        gateway = connections.gateway(Connection.get_by_id(attempt.connection_id))
+    except connections.NoGateway:
+        return Told(Outcome.NOT_SUBMITTED, raw={"error": "no address"})
+    try:
+        if attempt.operation == CHARGE:
+            return gateway.charge(_charge_request(parameters), key=attempt.key)
+        answer = gateway.begin_payment(_payment_request(parameters), key=attempt.key)
+    except Exception as error:
+        log.exception("call failed: attempt=%s error=%s", attempt.id, type(error).__name__)
+        return Told(Outcome.UNKNOWN, raw={"error": type(error).__name__})
+    if isinstance(answer, ClientStep):
+        return Told(Outcome.ACTION_REQUIRED, theirs=answer.theirs, client_step=answer)
+    return answer
+
+
+def _parameters(payment: Payment) -> dict[str, object]:
+    """What is asked for, kept with the try so that a repeated call says exactly the same."""
+    group: BillingGroup = payment.group
+    common: dict[str, object] = {
+        "ours": payment.secret,
+        "amount": payment.amount,
+        "currency": payment.currency,
+        "payer": asdict(Payer(ours=group.public_id, name=group.name)),
+        "description": payment.public_id,
+    }
+    if payment.method_id is None:
+        return common | {"return_url": return_address(payment), "keep": payment.keep_method}
+    present = payment.initiator == Initiator.CUSTOMER
+    return common | {
+        "token": payment.method.token,
+        "kind": payment.method.kind,
+        "initiator": payment.initiator,
+        "return_url": return_address(payment) if present else None,
+        "mandate": payment.method.mandate,
+    }
+
+
+def _charge_request(told: dict[str, object]) -> ChargeRequest:
+    words = dict(told)
+    words["payer"] = Payer(**words["payer"])  # type: ignore[arg-type]
+    words["kind"], words["initiator"] = MethodKind(words["kind"]), Initiator(words["initiator"])  # type: ignore[arg-type]
+    return ChargeRequest(**words)  # type: ignore[arg-type]
+
+
+def _payment_request(told: dict[str, object]) -> PaymentRequest:
+    return PaymentRequest(**(told | {"payer": Payer(**told["payer"])}))  # type: ignore[arg-type]
+
+
+def _key(payment: Payment, number: int, operation: str) -> str:
+    """The idempotency key: which payment, which try, which operation. The payment's secret makes it unguessable."""
+    return hashlib.sha256(f"{payment.secret} {number} {operation}".encode()).hexdigest()
+
+
+def _hash(parameters: dict[str, object]) -> str:
+    return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,229 @@
+"""What the clock does for payments: nudge what nobody took, ask about what nobody knows, close what expired.
+
+See money.md section 5. Nothing here decides by time alone that money did not move.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from billing import attention, connections, history, letters
+from billing.payments import calling
+from billing.payments.outcome import apply_outcome
+from billing.payments.request import cancel
+from database import transaction
+from gateways.contract import Attempt as Told
+from gateways.contract import Initiator, MethodKind, Outcome
+from models import Attempt, Payment, Person
+from workers import queue
+
+ASKS = (0, 30, 120, 600, 3600)  # seconds after the outcome became unknown, then hourly
+HOURLY = 3600
+REPLAY_FROM_ASK = 2  # the first look-up may be too early for the provider's search
+PRESSED_PAY_STAYS_WANTED = timedelta(minutes=15)
+TELL_UNKNOWN_AFTER = timedelta(minutes=2)
+NUDGE_AFTER = timedelta(seconds=5)
+STALE_AFTER = timedelta(days=1)
+BATCH = 200
+
+
+def sweep(now: datetime) -> None:
+    """One round of the clock's duties for payments: a few indexed queries, whatever there is."""
+    _expire_leases(now)
+    _nudge(now)
+    _ask(now)
+    _close_expired(now)
+    _tell_unknown(now)
+    _store_methods(now)
+
+
+def ask(attempt: Attempt, now: datetime) -> None:
+    """Ask once about a try that is due; when the provider finds nothing, repeat the call where that is still wanted."""
+    due = (
+        Attempt.update(asked=Attempt.asked + 1, ask_at=now + _next_wait(attempt))
+        .where(Attempt.id == attempt.id, Attempt.live == True, Attempt.ask_at <= now)  # noqa: E712
+        .execute()
+    )
+    if not due:
+        return
+    told = calling.ask_provider(attempt)
+    if told is not None and told.outcome is not Outcome.UNKNOWN:
+        apply_outcome(attempt, told, now=now)
+        return
+    attempt = Attempt.get_by_id(attempt.id)
+    if attempt.state != Attempt.UNKNOWN:
+        return
+    if told is None and attempt.asked >= REPLAY_FROM_ASK and _is_still_wanted(attempt, now):
+        calling.replay(attempt, now)
+    elif now - attempt.started_at > _key_window(attempt):
+        with transaction():
+            attention.tell(
+                "unknown_payment",
+                attempt.payment,
+                now=now,
+                asked=attempt.asked,
+                tries=attempt.tries,
+                theirs=attempt.theirs,
+            )
+
+
+def decide(payment: Payment, taken: bool, *, evidence: str, by: history.Actor, now: datetime) -> Payment:
+    """Staff say, with what they saw at the provider, whether an unknown payment was taken."""
+    attempt = calling.newest(payment)
+    if attempt is None or payment.state != Payment.UNKNOWN:
+        return payment
+    outcome = Outcome.SUCCEEDED if taken else Outcome.CANCELLED
+    with transaction():
+        history.record(payment, "decided", by=by, now=now, taken=taken, evidence=evidence)
+    return apply_outcome(attempt, Told(outcome, raw={"decided_by": by.id, "evidence": evidence}), by=by, now=now)
+
+
+def _expire_leases(now: datetime) -> None:
+    """A worker that died in the middle of a call leaves a try whose lease runs out: it may have happened."""
+    for attempt in (
+        Attempt.select()
+        .where(
+            Attempt.live == True,  # noqa: E712
+            Attempt.state == Attempt.SENDING,
+            Attempt.lease_until < now,
+        )
+        .limit(BATCH)
+    ):
+        apply_outcome(attempt, Told(Outcome.UNKNOWN, raw={"lease": "over"}), by=history.CLOCK, now=now)
+
+
+def _nudge(now: datetime) -> None:
+    """Queued rows nobody took: Redis was away, or a back-off is over. A day old: cancelled, and the payer is told."""
+    waiting = (
+        Payment.select()
+        .where(
+            Payment.state == Payment.QUEUED,
+            Payment.created_at < now - NUDGE_AFTER,
+            Payment.not_before.is_null() | (Payment.not_before <= now),
+        )
+        .order_by(Payment.id)
+        .limit(BATCH)
+    )
+    for payment in waiting:
+        if payment.initiator == Initiator.CUSTOMER and payment.created_at < now - STALE_AFTER:
+            _give_up(payment, now)
+        else:
+            queue.enqueue("workers.payments.capture", payment.id)
+
+
+def _give_up(payment: Payment, now: datetime) -> None:
+    letter = None
+    with transaction():
+        if cancel(payment, by=history.CLOCK, now=now):
+            letter = _letter("not_taken", payment, now)
+    if letter:
+        queue.enqueue("workers.letters.send", letter)
+
+
+def _ask(now: datetime) -> None:
+    due = (
+        Attempt.select(Attempt.id)
+        .where(
+            Attempt.live == True,  # noqa: E712
+            Attempt.state.in_((Attempt.UNKNOWN, Attempt.PROCESSING)),
+            Attempt.ask_at <= now,
+        )
+        .order_by(Attempt.ask_at)
+        .limit(BATCH)
+    )
+    for attempt in due:
+        queue.enqueue("workers.payments.ask", attempt.id)
+
+
+def _close_expired(now: datetime) -> None:
+    """Pages that ran out, and pages somebody asked to close while the provider was away."""
+    expired = (
+        Attempt.select(Attempt.payment)
+        .join(Payment)
+        .where(
+            Attempt.live == True,  # noqa: E712
+            Attempt.state == Attempt.OPEN,
+            (Attempt.expires_at < now) | (Payment.cancel_asked_at < now - NUDGE_AFTER),
+        )
+        .limit(BATCH)
+    )
+    for attempt in expired:
+        queue.enqueue("workers.payments.close_page", attempt.payment_id)
+
+
+def _tell_unknown(now: datetime) -> None:
+    """Unknown for two minutes: the payer is told, once, not to pay again."""
+    for payment in (
+        Payment.select()
+        .where(
+            Payment.state == Payment.UNKNOWN,
+            Payment.unknown_since < now - TELL_UNKNOWN_AFTER,
+            Payment.unknown_told_at.is_null(),
+        )
+        .limit(BATCH)
+    ):
+        letter = None
+        with transaction():
+            told = (
+                Payment.update(unknown_told_at=now)
+                .where(Payment.id == payment.id, Payment.state == Payment.UNKNOWN, Payment.unknown_told_at.is_null())
+                .execute()
+            )
+            if told:
+                letter = _letter("being_checked", payment, now)
+        if letter:
+            queue.enqueue("workers.letters.send", letter)
+
+
+def _store_methods(now: datetime) -> None:
+    for attempt in (
+        Attempt.select(Attempt.id)
+        .join(Payment)
+        .where(
+            Payment.keep_method == True,  # noqa: E712
+            Payment.state.in_((Payment.PAID, Payment.PROCESSING)),
+            Attempt.setup.is_null(False),
+            Attempt.setup_ended_at.is_null(),
+        )
+        .limit(BATCH)
+    ):
+        queue.enqueue("workers.payments.store_method", attempt.id)
+
+
+def _letter(kind: str, payment: Payment, now: datetime) -> int | None:
+    person = Person.get_or_none(Person.id == payment.person_id) if payment.person_id else None
+    if person is None:
+        return None
+    return letters.queue(
+        kind,
+        cause=f"payment {payment.id} {kind}",
+        to=person.email,
+        person=person,
+        group=payment.group,
+        payment=payment,
+        now=now,
+    )
+
+
+def _next_wait(attempt: Attempt) -> timedelta:
+    """Until the next ask: 0 s, 30 s, 2 min, 10 min, 1 h after the first, then hourly."""
+    if attempt.state == Attempt.PROCESSING or attempt.asked + 1 >= len(ASKS):
+        return timedelta(seconds=HOURLY)
+    return timedelta(seconds=ASKS[attempt.asked + 1] - ASKS[attempt.asked])
+
+
+def _is_still_wanted(attempt: Attempt, now: datetime) -> bool:
+    """Whether repeating the call is right: inside the key's window, and the customer still wants it."""
+    payment: Payment = attempt.payment
+    if now - attempt.started_at > _key_window(attempt) or payment.cancel_asked_at:
+        return False
+    wanted_until = (payment.again_asked_at or payment.created_at) + PRESSED_PAY_STAYS_WANTED
+    return payment.initiator != Initiator.CUSTOMER or now <= wanted_until
+
+
+def _key_window(attempt: Attempt) -> timedelta:
+    """How long the provider answers our key with its first answer; an hour's margin, since clocks differ."""
+    payment: Payment = attempt.payment
+    kind = MethodKind(payment.method.kind) if payment.method_id else MethodKind.CARD
+    able = connections.gateway(attempt.connection).capabilities().of(kind, payment.currency)
+    return timedelta(seconds=max(0, (able.key_window if able else 0) - HOURLY))
