@@ -45,9 +45,10 @@ LARGEST_ANSWER = 4_000_000  # bytes
 KEY_WINDOW = 24 * 3600
 
 CURRENCIES = (
-    "AED AUD BGN BRL CAD CHF CNY CZK DKK EUR GBP HKD HUF ILS INR ISK JPY KRW MXN MYR NOK NZD PHP PLN RON SAR SEK SGD"
-    " THB TRY TWD UAH USD ZAR"
-).split()
+    "AED", "AUD", "BGN", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "ILS", "INR",
+    "ISK", "JPY", "KRW", "MXN", "MYR", "NOK", "NZD", "PHP", "PLN", "RON", "SAR", "SEK", "SGD", "THB", "TRY",
+    "TWD", "UAH", "USD", "ZAR",
+)  # fmt: skip
 
 # Days of notice and who sends it, further tries and the days for them, days in which a settled debit can come back.
 # SEPA rulebook (14 days unless agreed otherwise, 8 weeks), Bacs (the provider writes), Nacha (10 days for varying

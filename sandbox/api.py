@@ -17,6 +17,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, request
 
 from sandbox import intents
+from sandbox.descriptions import describe, describe_event, describe_refusal
 from sandbox.instruments import INSTRUMENTS, Instrument
 from sandbox.intents import Declined, Refused
 from sandbox.store import TROUBLES, Row, Store, instant
@@ -125,15 +126,10 @@ def events() -> Response:
                         "next": str(rows[:PAGE][-1]["id"]) if rows else after, "more": len(rows) > PAGE})  # fmt: skip
 
 
-def describe_event(row: Row, account: str) -> dict[str, Any]:
-    return {"id": row["name"], "type": row["type"], "object": row["object"], "ours": row["ours"],
-            "account": account, "mode": "test", "created_at": row["created_at"]}  # fmt: skip
-
-
 def told(row: Row) -> Answer:
     """A row with the HTTP status that goes with it."""
     status = {"open": 201, "processing": 202, "declined": 402}.get(row["status"], 200)
-    return status, intents.describe(store(), row, request.host_url.rstrip("/"))
+    return status, describe(store(), row, request.host_url.rstrip("/"))
 
 
 def order(work: Callable[[Mapping[str, Any]], Answer], *, token: object = None) -> Response:
@@ -203,7 +199,7 @@ def _carry_out(work: Callable[[Mapping[str, Any]], Answer], given: Mapping[str, 
         try:
             status, found = (500, {"error": "trouble"}) if trouble == "error_before" else work(given)
         except Declined as no:
-            status, found = 402, {"status": "declined", "decline": intents.describe_refusal(str(no))}
+            status, found = 402, {"status": "declined", "decline": describe_refusal(str(no))}
         if trouble == "error_after":
             status, found = 500, {"error": "trouble"}
         books.insert("answers", {"key": key, "fingerprint": fingerprint, "status": status, "body": json.dumps(found),

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response as Answer
 
 from sandbox import intents
 from sandbox.api import answer, body, require_secret, store, told
+from sandbox.descriptions import describe_method
 from sandbox.instruments import INSTRUMENTS
 from sandbox.intents import Refused
 from sandbox.pages import format_amount
@@ -87,7 +88,7 @@ def keep() -> Response:
         token = intents.keep(store(), instrument, str(body().get("payer", "")))
         method = store().one("SELECT * FROM methods WHERE token = ?", token)
         assert method is not None
-        return answer(200, intents.describe_method(method))
+        return answer(200, describe_method(method))
 
 
 @tests.post("/objects/<name>/<verb>")

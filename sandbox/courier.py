@@ -11,7 +11,7 @@ import time
 from urllib.parse import urlsplit
 
 from sandbox import intents
-from sandbox.api import describe_event
+from sandbox.descriptions import describe_event
 from sandbox.store import Row, Store
 
 TICK = 0.25  # seconds between two looks at the books
@@ -55,9 +55,9 @@ class Courier(threading.Thread):
 
     def _send(self, row: Row) -> None:
         copies = self._store.settings()["webhook_copies"]  # 0: lost on the way; 2: told twice
-        done = self._url is None or all([self._post(row) for _ in range(copies)])
+        posted = [self._post(row) for _ in range(copies if self._url else 0)]
         tries = row["tries"] + 1
-        later = None if done or tries >= TRIES else time.time() + min(PATIENCE, 0.5 * 2 ** min(tries, 10))
+        later = None if all(posted) or tries >= TRIES else time.time() + min(PATIENCE, 0.5 * 2 ** min(tries, 10))
         self._store.run("UPDATE events SET tries = ?, send_at = ? WHERE id = ?", tries, later, row["id"])
 
     def _post(self, row: Row) -> bool:

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
-from sandbox.instruments import INSTRUMENTS, REFUSALS, Instrument
+from sandbox.instruments import INSTRUMENTS, Instrument
 from sandbox.store import Row, Store, instant
 
 PAGE_MINUTES = 30
@@ -19,9 +19,6 @@ AWAY_HOURS = 24  # 3-D Secure for a charge nobody was waiting for: the customer 
 MINIMUM = 50  # minor units, as card companies ask
 FEE_PER_MILLE, FEE_FIXED = 14, 20  # 1.4 % and 20 minor units
 KINDS = {"card", "bank_debit"}
-REFUND_TOLD = ("id", "ours", "payment", "status", "amount", "currency", "created_at")
-INTENT_TOLD = ("object", "id", "ours", "status", "amount", "currency", "fee", "setup", "refunded", "returned",
-               "returned_code", "expires_at", "created_at", "updated_at")  # fmt: skip
 HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")  # goes into a header of the hosted page
 BLANK = re.compile(r"[\x00-\x20\x7f]")
 
@@ -209,34 +206,6 @@ def tell(store: Store, type_: str, object_: str, ours: str | None) -> None:
     store.insert("events", {"name": _name("evt"), "type": type_, "object": object_, "ours": ours,
                             "created_at": store.now(), "send_at": send_at})  # fmt: skip
     store.news.set()
-
-
-def describe(store: Store, row: Row, base: str) -> dict[str, Any]:
-    """A payment, setup or refund as the API tells it. `base` is the provider's own address."""
-    if row["id"].startswith("re_"):
-        return {"object": "refund", **{name: row[name] for name in REFUND_TOLD}}
-    instrument = INSTRUMENTS.get(row["instrument"] or "")
-    method = store.one("SELECT * FROM methods WHERE token = ?", row["method"]) if row["object"] == "setup" else None
-    return {
-        **{name: row[name] for name in INTENT_TOLD},
-        "url": f"{base}/pay/{row['id']}" if row["status"] == "open" else None,
-        "decline": describe_refusal(row["decline"]) if row["decline"] else None,
-        "brand": instrument and instrument.brand,
-        "last4": instrument and instrument.last4,
-        "method": method and describe_method(method),
-    }
-
-
-def describe_refusal(code: str) -> dict[str, Any]:
-    refusal = REFUSALS[code]
-    return {"code": code, "severity": refusal.severity, "message": refusal.message,
-            "retry_after_days": refusal.retry_after_days}  # fmt: skip
-
-
-def describe_method(row: Row) -> dict[str, Any]:
-    instrument = INSTRUMENTS[row["instrument"]]
-    return {"token": row["token"], "kind": instrument.kind, "brand": instrument.brand, "last4": instrument.last4,
-            "expires": row["expires"], "profile": row["profile"], "mandate": row["mandate"]}  # fmt: skip
 
 
 def _open(store: Store, object_: str, values: Mapping[str, Any]) -> Row:

@@ -1,8 +1,8 @@
 """A sandbox that really runs, for any test: as a thread, or as a process that can be killed.
 
-    with running_sandbox(tmp_path) as sandbox:
-        gateway = sandbox.gateway()
-        token = sandbox.keep("visa")
+with running_sandbox(tmp_path) as sandbox:
+    gateway = sandbox.gateway()
+    token = sandbox.keep("visa")
 """
 
 from __future__ import annotations
@@ -139,7 +139,8 @@ class RunningSandbox:
         self._process = None
 
     def _gone(self) -> None:
-        assert self._process and self._process.stdout
+        assert self._process
+        assert self._process.stdout
         self._process.wait(10)
         self._process.stdout.close()
 

@@ -72,7 +72,9 @@ def known(rehearsal: Rehearsal, theirs: str | None) -> Attempt:
 def test_capabilities_name_limits_that_can_be_kept(rehearsal: Rehearsal, currency: str) -> None:
     for kind in MethodKind:
         can = rehearsal.gateway.capabilities().of(kind, currency)
-        assert can and 0 < can.step <= can.minimum < can.maximum and can.key_window >= 3600
+        assert can
+        assert 0 < can.step <= can.minimum < can.maximum
+        assert can.key_window >= 3600
         assert can.notice_by in ("merchant", "provider")
 
 
@@ -88,15 +90,22 @@ def test_a_card_is_stored_on_the_providers_page(rehearsal: Rehearsal) -> None:
     step = rehearsal.gateway.begin_setup(SetupRequest(ours, ADA, "EUR", BACK), key=new())
     assert isinstance(step, ClientStep)
     before = rehearsal.gateway.lookup_setup(ours=ours)
-    assert before and before.state is SetupState.OPEN and before.method is None
-    assert before.client_step and before.client_step.url == step.url
+    assert before
+    assert before.state is SetupState.OPEN
+    assert before.method is None
+    assert before.client_step
+    assert before.client_step.url == step.url
 
     rehearsal.press(step.url, "pay", "visa")
 
     after = rehearsal.gateway.lookup_setup(theirs=step.theirs)
-    assert after and after.state is SetupState.STORED and after.ours == ours and after.method
+    assert after
+    assert after.state is SetupState.STORED
+    assert after.ours == ours
+    assert after.method
     assert (after.method.kind, after.method.brand, after.method.last4) == (MethodKind.CARD, "Visa", "4242")
-    assert after.method.expires_year and after.method.expires_month
+    assert after.method.expires_year
+    assert after.method.expires_month
     paid = charged(rehearsal, "visa", token=after.method.token)
     assert paid.outcome is Outcome.SUCCEEDED
 
@@ -106,7 +115,10 @@ def test_a_bank_account_is_stored_with_its_mandate(rehearsal: Rehearsal) -> None
     assert isinstance(step, ClientStep)
     rehearsal.press(step.url, "pay", "debit")
     setup = rehearsal.gateway.lookup_setup(theirs=step.theirs)
-    assert setup and setup.method and setup.method.kind is MethodKind.BANK_DEBIT and setup.method.mandate
+    assert setup
+    assert setup.method
+    assert setup.method.kind is MethodKind.BANK_DEBIT
+    assert setup.method.mandate
 
 
 def test_a_card_that_cannot_be_stored_is_refused(rehearsal: Rehearsal) -> None:
@@ -114,7 +126,10 @@ def test_a_card_that_cannot_be_stored_is_refused(rehearsal: Rehearsal) -> None:
     assert isinstance(step, ClientStep)
     rehearsal.press(step.url, "pay", "refused")
     setup = rehearsal.gateway.lookup_setup(theirs=step.theirs)
-    assert setup and setup.state is SetupState.REFUSED and setup.method is None and setup.decline
+    assert setup
+    assert setup.state is SetupState.REFUSED
+    assert setup.method is None
+    assert setup.decline
 
 
 def test_a_setup_the_customer_left_stores_nothing(rehearsal: Rehearsal) -> None:
@@ -122,16 +137,20 @@ def test_a_setup_the_customer_left_stores_nothing(rehearsal: Rehearsal) -> None:
     assert isinstance(step, ClientStep)
     assert rehearsal.gateway.cancel(step.theirs, key=new()).outcome is Outcome.CANCELLED
     setup = rehearsal.gateway.lookup_setup(theirs=step.theirs)
-    assert setup and setup.state is SetupState.EXPIRED
+    assert setup
+    assert setup.state is SetupState.EXPIRED
 
 
 def test_a_payment_may_keep_its_method(rehearsal: Rehearsal) -> None:
     step = opened(rehearsal, keep=True)
     rehearsal.press(step.url, "pay", "visa")
     paid = known(rehearsal, step.theirs)
-    assert paid.outcome is Outcome.SUCCEEDED and paid.setup
+    assert paid.outcome is Outcome.SUCCEEDED
+    assert paid.setup
     setup = rehearsal.gateway.lookup_setup(theirs=paid.setup)
-    assert setup and setup.state is SetupState.STORED and setup.method
+    assert setup
+    assert setup.state is SetupState.STORED
+    assert setup.method
 
 
 def test_a_payment_that_was_not_to_keep_its_method_does_not(rehearsal: Rehearsal) -> None:
@@ -145,7 +164,8 @@ def test_a_detached_method_is_never_charged_again(rehearsal: Rehearsal) -> None:
     rehearsal.gateway.detach(token, key=new())
     rehearsal.gateway.detach(token, key=new())
     refused = charged(rehearsal, "visa", token=token)
-    assert refused.outcome is Outcome.DECLINED and refused.decline
+    assert refused.outcome is Outcome.DECLINED
+    assert refused.decline
     assert refused.decline.severity is Severity.HARD
 
 
@@ -161,14 +181,19 @@ def test_a_good_card_is_charged_once_and_its_fee_known(rehearsal: Rehearsal) -> 
     asked = order(rehearsal, "visa", amount=124_000)
     paid = rehearsal.gateway.charge(asked, key=new())
     assert (paid.outcome, paid.amount, paid.currency, paid.ours) == (Outcome.SUCCEEDED, 124_000, "EUR", asked.ours)
-    assert paid.theirs and paid.fee and 0 < paid.fee < 124_000 and paid.decline is None
+    assert paid.theirs
+    assert paid.fee
+    assert 0 < paid.fee < 124_000
+    assert paid.decline is None
     assert rehearsal.captured(asked.ours) == 1
 
 
 def test_what_is_kept_for_staff_names_no_token_and_no_customer(rehearsal: Rehearsal) -> None:
     asked = order(rehearsal, "visa")
     raw = json.dumps(dict(rehearsal.gateway.charge(asked, key=new()).raw))
-    assert asked.token not in raw and "Acme" not in raw and "ada@" not in raw
+    assert asked.token not in raw
+    assert "Acme" not in raw
+    assert "ada@" not in raw
 
 
 @pytest.mark.parametrize(
@@ -184,7 +209,8 @@ def test_a_decline_is_a_definite_no(
 ) -> None:
     asked = order(rehearsal, instrument)
     refused = rehearsal.gateway.charge(asked, key=new())
-    assert refused.outcome is Outcome.DECLINED and refused.decline
+    assert refused.outcome is Outcome.DECLINED
+    assert refused.decline
     assert (refused.decline.code, refused.decline.severity, refused.decline.tell) == (code, severity, tell)
     assert rehearsal.captured(asked.ours) == 0
     assert known(rehearsal, refused.theirs).outcome is Outcome.DECLINED
@@ -202,7 +228,8 @@ def test_the_page_says_the_same_as_a_charge(rehearsal: Rehearsal, instrument: st
 def test_three_d_secure_asks_the_customer_first(rehearsal: Rehearsal, press: str, outcome: Outcome) -> None:
     asked = order(rehearsal, "secure")
     waiting = rehearsal.gateway.charge(asked, key=new())
-    assert waiting.outcome is Outcome.ACTION_REQUIRED and waiting.client_step
+    assert waiting.outcome is Outcome.ACTION_REQUIRED
+    assert waiting.client_step
     assert rehearsal.captured(asked.ours) == 0
     rehearsal.press(waiting.client_step.url, press, "secure")
     assert known(rehearsal, waiting.theirs).outcome is outcome
@@ -220,11 +247,15 @@ def test_three_d_secure_on_the_page_is_a_step_of_its_own(rehearsal: Rehearsal) -
 def test_a_debit_settles_later(rehearsal: Rehearsal) -> None:
     asked = order(rehearsal, "debit_waits")
     sent = rehearsal.gateway.charge(asked, key=new())
-    assert sent.outcome is Outcome.PROCESSING and sent.theirs and sent.fee is None
+    assert sent.outcome is Outcome.PROCESSING
+    assert sent.theirs
+    assert sent.fee is None
     assert rehearsal.captured(asked.ours) == 0
     rehearsal.settle(sent.theirs)
     arrived = known(rehearsal, sent.theirs)
-    assert arrived.outcome is Outcome.SUCCEEDED and arrived.fee and arrived.amount == 1200
+    assert arrived.outcome is Outcome.SUCCEEDED
+    assert arrived.fee
+    assert arrived.amount == 1200
 
 
 def test_a_debit_that_comes_back_before_it_arrived_is_declined(rehearsal: Rehearsal) -> None:
@@ -232,7 +263,9 @@ def test_a_debit_that_comes_back_before_it_arrived_is_declined(rehearsal: Rehear
     assert sent.theirs
     rehearsal.fail(sent.theirs)
     back = known(rehearsal, sent.theirs)
-    assert back.outcome is Outcome.DECLINED and back.decline and back.decline.severity is Severity.SOFT
+    assert back.outcome is Outcome.DECLINED
+    assert back.decline
+    assert back.decline.severity is Severity.SOFT
 
 
 def test_a_debit_returned_after_settling_is_told_as_a_return(rehearsal: Rehearsal) -> None:
@@ -256,9 +289,12 @@ def test_a_payment_is_refunded_in_parts_and_never_beyond(rehearsal: Rehearsal) -
         return rehearsal.gateway.refund(RefundRequest(new(), paid.theirs, amount, "EUR"), key=new())
 
     first = refund(500)
-    assert (first.outcome, first.amount) == (Outcome.SUCCEEDED, 500) and first.theirs != paid.theirs
+    assert (first.outcome, first.amount) == (Outcome.SUCCEEDED, 500)
+    assert first.theirs != paid.theirs
     beyond = refund(701)
-    assert beyond.outcome is Outcome.DECLINED and beyond.decline and beyond.decline.code == "refund_too_large"
+    assert beyond.outcome is Outcome.DECLINED
+    assert beyond.decline
+    assert beyond.decline.code == "refund_too_large"
     assert refund(700).outcome is Outcome.SUCCEEDED
     assert refund(1).outcome is Outcome.DECLINED
 
@@ -269,7 +305,8 @@ def test_a_refund_is_found_by_its_own_reference_and_ours(rehearsal: Rehearsal) -
     ours = new()
     done = rehearsal.gateway.refund(RefundRequest(ours, paid.theirs, 1200, "EUR"), key=new())
     for found in (rehearsal.gateway.lookup(theirs=done.theirs), rehearsal.gateway.lookup(ours=ours)):
-        assert found and (found.outcome, found.amount, found.ours) == (Outcome.SUCCEEDED, 1200, ours)
+        assert found
+        assert (found.outcome, found.amount, found.ours) == (Outcome.SUCCEEDED, 1200, ours)
 
 
 def test_a_refund_to_a_bank_account_takes_its_time(rehearsal: Rehearsal) -> None:
@@ -279,7 +316,8 @@ def test_a_refund_to_a_bank_account_takes_its_time(rehearsal: Rehearsal) -> None
     assert early.outcome is Outcome.DECLINED
     rehearsal.settle(sent.theirs)
     refund = rehearsal.gateway.refund(RefundRequest(new(), sent.theirs, 100, "EUR"), key=new())
-    assert refund.outcome is Outcome.PROCESSING and refund.theirs
+    assert refund.outcome is Outcome.PROCESSING
+    assert refund.theirs
     rehearsal.settle(refund.theirs)
     assert known(rehearsal, refund.theirs).outcome is Outcome.SUCCEEDED
     rehearsal.fail(refund.theirs)
@@ -328,7 +366,8 @@ def test_the_same_key_with_another_order_charges_nothing_and_is_our_fault(rehear
     assert rehearsal.gateway.charge(order(rehearsal, "visa"), key=key).outcome is Outcome.SUCCEEDED
     other = order(rehearsal, "visa", amount=1300)
     answer = rehearsal.gateway.charge(other, key=key)
-    assert answer.outcome is Outcome.UNKNOWN and answer.our_fault
+    assert answer.outcome is Outcome.UNKNOWN
+    assert answer.our_fault
     assert rehearsal.captured(other.ours) == 0
 
 
@@ -352,9 +391,11 @@ def test_eight_at_once_with_one_key_charge_once(rehearsal: Rehearsal) -> None:
 def test_a_silent_provider_is_unknown_until_it_is_asked(rehearsal: Rehearsal) -> None:
     asked, key = order(rehearsal, "timeout"), new()
     answer = rehearsal.impatient().charge(asked, key=key)
-    assert answer.outcome is Outcome.UNKNOWN and answer.ours == asked.ours
+    assert answer.outcome is Outcome.UNKNOWN
+    assert answer.ours == asked.ours
     found = rehearsal.gateway.lookup(ours=asked.ours)
-    assert found and (found.outcome, found.amount) == (Outcome.SUCCEEDED, 1200)
+    assert found
+    assert (found.outcome, found.amount) == (Outcome.SUCCEEDED, 1200)
     assert rehearsal.captured(asked.ours) == 1
 
 
@@ -372,7 +413,8 @@ def test_only_what_is_proven_is_said(rehearsal: Rehearsal, trouble: str, outcome
     asked = order(rehearsal, "visa")
     rehearsal.trouble(trouble)
     answer = rehearsal.gateway.charge(asked, key=new())
-    assert answer.outcome is outcome and not answer.our_fault
+    assert answer.outcome is outcome
+    assert not answer.our_fault
     assert rehearsal.captured(asked.ours) == taken
     found = rehearsal.gateway.lookup(ours=asked.ours)
     assert (found is not None and found.outcome is Outcome.SUCCEEDED) == bool(taken)
@@ -397,26 +439,34 @@ def test_a_replayed_error_stays_unknown(rehearsal: Rehearsal) -> None:
 def test_nobody_listening_means_nothing_was_submitted(rehearsal: Rehearsal) -> None:
     gateway = rehearsal.nowhere()
     answer = gateway.charge(order(rehearsal, "visa"), key=new())
-    assert answer.outcome is Outcome.NOT_SUBMITTED and not answer.our_fault
+    assert answer.outcome is Outcome.NOT_SUBMITTED
+    assert not answer.our_fault
     begun = gateway.begin_payment(payment(), key=new())
-    assert isinstance(begun, Attempt) and begun.outcome is Outcome.NOT_SUBMITTED
+    assert isinstance(begun, Attempt)
+    assert begun.outcome is Outcome.NOT_SUBMITTED
     asked = gateway.lookup(ours=new())
-    assert asked and asked.outcome is Outcome.UNKNOWN
+    assert asked
+    assert asked.outcome is Outcome.UNKNOWN
     assert gateway.lookup_setup(ours=new()) is None
-    assert gateway.changes("7").next == "7" and not gateway.changes("7").items
+    assert gateway.changes("7").next == "7"
+    assert not gateway.changes("7").items
 
 
 def test_wrong_keys_are_our_fault_and_never_a_decline(rehearsal: Rehearsal) -> None:
     gateway = rehearsal.wrong_keys()
     answer = gateway.charge(order(rehearsal, "visa"), key=new())
-    assert answer.outcome is Outcome.NOT_SUBMITTED and answer.our_fault
+    assert answer.outcome is Outcome.NOT_SUBMITTED
+    assert answer.our_fault
     asked = gateway.lookup(ours=new())
-    assert asked and asked.outcome is Outcome.UNKNOWN and asked.our_fault
+    assert asked
+    assert asked.outcome is Outcome.UNKNOWN
+    assert asked.our_fault
 
 
 def test_an_order_that_makes_no_sense_is_our_fault(rehearsal: Rehearsal) -> None:
     answer = rehearsal.gateway.charge(order(rehearsal, "visa", amount=0), key=new())
-    assert answer.outcome is Outcome.NOT_SUBMITTED and answer.our_fault
+    assert answer.outcome is Outcome.NOT_SUBMITTED
+    assert answer.our_fault
 
 
 # Looking up
@@ -433,7 +483,8 @@ def test_of_two_tries_the_one_that_took_money_is_found(rehearsal: Rehearsal) -> 
     paid = charged(rehearsal, "visa", ours=ours)
     charged(rehearsal, "no_funds", ours=ours)
     found = rehearsal.gateway.lookup(ours=ours)
-    assert found and (found.outcome, found.theirs) == (Outcome.SUCCEEDED, paid.theirs)
+    assert found
+    assert (found.outcome, found.theirs) == (Outcome.SUCCEEDED, paid.theirs)
 
 
 def test_asking_for_nothing_is_a_mistake_in_our_code(rehearsal: Rehearsal) -> None:

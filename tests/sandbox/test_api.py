@@ -18,7 +18,8 @@ def test_nothing_is_told_without_the_secret(sandbox: RunningSandbox) -> None:
 def test_an_order_without_a_key_is_refused(sandbox: RunningSandbox) -> None:
     body = json.dumps(asdict(charge(sandbox.keep("visa"), "o1"))).encode()
     status, _, _ = sandbox.request("POST", "/v1/charges", body, {"Authorization": f"Bearer {sandbox.secret}"})
-    assert status == 422 and sandbox.captured() == {}
+    assert status == 422
+    assert sandbox.captured() == {}
 
 
 def test_a_key_is_remembered_for_a_day_and_no_longer(sandbox: RunningSandbox, clock: Clock) -> None:
@@ -43,7 +44,8 @@ def test_a_search_lags_where_a_lookup_by_reference_does_not(sandbox: RunningSand
     sandbox.set(search_lag_ms=60_000)
     gateway = sandbox.gateway()
     paid = gateway.charge(charge(sandbox.keep("visa"), "o1"), key="k")
-    assert gateway.lookup(ours="o1") is None and gateway.lookup(theirs=paid.theirs)
+    assert gateway.lookup(ours="o1") is None
+    assert gateway.lookup(theirs=paid.theirs)
     clock.forward(minutes=2)
     assert gateway.lookup(ours="o1")
 
@@ -67,7 +69,9 @@ def test_bank_accounts_settle_and_come_back_by_the_clock(sandbox: RunningSandbox
     assert {name: attempt and attempt.outcome for name, attempt in became.items()} == {
         "debit": Outcome.SUCCEEDED, "debit_returned": Outcome.DECLINED, "debit_waits": Outcome.PROCESSING}  # fmt: skip
     back = became["debit_returned"]
-    assert back and back.decline and (back.decline.code, back.decline.tell) == ("insufficient_funds", True)
+    assert back
+    assert back.decline
+    assert (back.decline.code, back.decline.tell) == ("insufficient_funds", True)
 
 
 def test_a_return_takes_back_what_was_not_refunded(sandbox: RunningSandbox) -> None:
@@ -79,7 +83,8 @@ def test_a_return_takes_back_what_was_not_refunded(sandbox: RunningSandbox) -> N
     sandbox.give_back(sent.theirs, "account_closed")
     sandbox.give_back(sent.theirs, "account_closed")
     found = gateway.lookup(theirs=sent.theirs)
-    assert found and (found.raw["returned"], found.raw["returned_code"]) == (1000, "account_closed")
+    assert found
+    assert (found.raw["returned"], found.raw["returned_code"]) == (1000, "account_closed")
     assert [event.raw["type"] for event in gateway.changes(None).items].count("return.posted") == 1
 
 

@@ -35,14 +35,17 @@ def test_a_debit_is_settled_and_returned_from_the_page(sandbox: RunningSandbox) 
         (form,) = page.select(f'form[action$="/{verb}"]')
         assert sandbox.request("POST", str(form["action"]), b"", FORM)[0] == 303
         found = gateway.lookup(theirs=sent.theirs)
-        assert found and found.outcome is outcome and (found.raw["returned"] or None) == returned
+        assert found
+        assert found.outcome is outcome
+        assert (found.raw["returned"] or None) == returned
 
 
 def test_an_open_page_is_cancelled_from_the_control_page(sandbox: RunningSandbox) -> None:
     step = open_page(sandbox)
     assert sandbox.request("POST", f"/payments/{step.theirs}/cancel", b"", FORM)[0] == 303
     found = sandbox.gateway().lookup(theirs=step.theirs)
-    assert found and found.outcome is Outcome.CANCELLED
+    assert found
+    assert found.outcome is Outcome.CANCELLED
 
 
 @pytest.mark.parametrize("path", ["/payments/pay_x/settle", "/payments/pay_x/explode"])

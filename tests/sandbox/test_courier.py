@@ -62,7 +62,8 @@ def test_what_is_sent_is_what_the_adapter_believes(tmp_path: Path, hook: Hook) -
         paid = gateway.charge(charge(sandbox.keep("visa"), "o1"), key="k")
         hook.wait(1)
         (event,) = gateway.events(*hook.came[0])
-        assert isinstance(event, Event) and (event.theirs, event.ours) == (paid.theirs, "o1")
+        assert isinstance(event, Event)
+        assert (event.theirs, event.ours) == (paid.theirs, "o1")
         assert event == gateway.changes(None).items[0]
 
 

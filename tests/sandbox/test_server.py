@@ -42,10 +42,12 @@ def test_killed_while_it_says_nothing_it_has_the_charge_and_its_key(process: Run
     assert answers[0].outcome is Outcome.UNKNOWN
     process.start(process=True)
     found = process.gateway().lookup(ours="o1")
-    assert found and found.outcome is Outcome.SUCCEEDED
+    assert found
+    assert found.outcome is Outcome.SUCCEEDED
     process.set(hang_ms=0)
     replayed = process.gateway().charge(order, key="k")
-    assert replayed.outcome is Outcome.SUCCEEDED and process.captured() == {"o1": 1}
+    assert replayed.outcome is Outcome.SUCCEEDED
+    assert process.captured() == {"o1": 1}
 
 
 def test_killed_before_the_slow_card_was_charged_it_knows_nothing(process: RunningSandbox) -> None:
@@ -107,7 +109,8 @@ def test_a_port_that_is_taken_is_one_clear_line(process: RunningSandbox, tmp_pat
     port = process.url.rsplit(":", 1)[1]
     told = subprocess.run([sys.executable, "-m", "sandbox", str(tmp_path / "other"), "--secret", "s", "--port", port],
                           cwd=ROOT, capture_output=True, text=True, timeout=20)  # fmt: skip
-    assert told.returncode == 1 and told.stderr == f"sandbox: 127.0.0.1:{port}: Address already in use\n"
+    assert told.returncode == 1
+    assert told.stderr == f"sandbox: 127.0.0.1:{port}: Address already in use\n"
 
 
 def alive(pid: int) -> bool:
