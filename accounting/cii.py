@@ -111,7 +111,10 @@ def read(root: etree._Element) -> Document:
             for item in xml.all(settlement, "ram:InvoiceReferencedDocument")
             if (number := xml.text(item, "ram:IssuerAssignedID"))
         ),
-        adjustments=tuple(_adjustment(xml, item) for item in xml.all(settlement, "ram:SpecifiedTradeAllowanceCharge")),
+        adjustments=(
+            *(_adjustment(xml, item) for item in xml.all(settlement, "ram:SpecifiedTradeAllowanceCharge")),
+            *(_logistics(xml, item) for item in xml.all(settlement, "ram:SpecifiedLogisticsServiceCharge")),
+        ),
         taxes=tuple(_tax(xml, item) for item in taxes),
         means=_means(xml, settlement),
         attachments=_attachments(xml, agreement),
@@ -273,6 +276,17 @@ def _adjustment(xml: Reader, item: etree._Element) -> Adjustment:
         base=xml.minor(item, "ram:BasisAmount"),
         tax_category=xml.text(item, "ram:CategoryTradeTax/ram:CategoryCode"),
         tax_rate=xml.decimal(item, "ram:CategoryTradeTax/ram:RateApplicablePercent"),
+    )
+
+
+def _logistics(xml: Reader, item: etree._Element) -> Adjustment:
+    """A charge for freight (profile EXTENDED, BG-X-42); it counts into BT-108 like any other."""
+    return Adjustment(
+        is_charge=True,
+        amount=xml.need_minor(item, "ram:AppliedAmount", "BT-92"),
+        reason=xml.text(item, "ram:Description"),
+        tax_category=xml.text(item, "ram:AppliedTradeTax/ram:CategoryCode"),
+        tax_rate=xml.decimal(item, "ram:AppliedTradeTax/ram:RateApplicablePercent"),
     )
 
 
