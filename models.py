@@ -473,6 +473,7 @@ class Payment(Table):
     refundable = BigIntegerField(default=0)
     decline_code = CharField(null=True)
     decline_hard = BooleanField(null=True)
+    decline_tell = BooleanField(default=False)  # whether the payer may read the code's reason
     looked_at = InstantField(null=True)  # the last look-up somebody's page asked for
 
     class Meta:

@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from peewee import JOIN
 
-from billing import access, history, letters, links, people
+from billing import access, history, letters, links, people, sessions
 from billing.errors import LinkUnusable, SignInRefused, WrongCode
 from database import transaction
 from models import Person, SignIn, Staff
@@ -141,6 +141,14 @@ def set_password(staff: Staff, password: str, *, by: Staff | history.Actor, now:
     with transaction():
         Staff.update(password_hash=hashed, failed_sign_ins=0, locked_at=None).where(Staff.id == staff.id).execute()
         history.record(staff, "password_set", by=by, now=now)
+
+
+def reset(staff: Staff, *, by: Staff | history.Actor, now: datetime) -> None:
+    """The way back for who lost their password or is locked out: neither is left, and every browser is signed out."""
+    with transaction():
+        Staff.update(password_hash=None, failed_sign_ins=0, locked_at=None).where(Staff.id == staff.id).execute()
+        sessions.end_all(staff, now=now)
+        history.record(staff, "sign_in_reset", by=by, now=now)
 
 
 def _mail(who: Person | Staff | None, next: str, now: datetime) -> None:

@@ -383,6 +383,7 @@ class Payment(Table):
     refundable = BigIntegerField()
     decline_code = CharField(null=True)
     decline_hard = BooleanField(null=True)
+    decline_tell = BooleanField()
     looked_at = InstantField(null=True)
 
     class Meta:

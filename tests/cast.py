@@ -1,4 +1,4 @@
-"""One cast everywhere: Ada pays for Acme, Vic may only look, Mallory belongs to another customer, Root is the merchant."""
+"""One cast everywhere: Ada pays for Acme, Vic may only look, Mallory is another customer's, Root is the merchant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every test stands on: a real database of either engine, a fixed clock, a queue that waits to be told, no network.
+"""What every test stands on: a real database of either engine, a fixed clock, a queue that waits, no network.
 
 `TEST_DATABASE=sqlite|postgresql` names the engine; `make test` runs the suite once for each. A test that asks for `db`
 or `database_url` runs on both, every other one with SQLite's run alone.
@@ -85,7 +85,7 @@ def _runs_on_both(item: pytest.Item) -> bool:
     return "database_url" in uses or item.get_closest_marker("both_databases") is not None
 
 
-# --- The network --------------------------------------------------------------------------------------------------------
+# --- The network ------------------------------------------------------------------------------------------------------
 
 
 class NetworkForbidden(AssertionError):
@@ -106,7 +106,7 @@ def _no_network_but_loopback() -> Iterator[None]:
         yield
 
 
-# --- Time, folder, queue --------------------------------------------------------------------------------------------------
+# --- Time, folder, queue ----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
     return synchronous
 
 
-# --- The database ---------------------------------------------------------------------------------------------------------
+# --- The database -----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -181,7 +181,9 @@ def _own_database() -> str:
         )
         _run["own"] = url
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("SET session_replication_role = replica; SET lock_timeout = '10s'")  # no triggers, no waiting
+        connection.execute(
+            "SET session_replication_role = replica; SET lock_timeout = '10s'"
+        )  # no triggers, no waiting
         connection.execute(_run["empty"])
     return url
 

@@ -7,15 +7,20 @@ redis and rq are imported when first needed: the web process starts and serves p
 from __future__ import annotations
 
 import logging
+import os
+import signal
+import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec
 
 import database
-import environ
+from environ import Environ
 
-QUEUES = ("now", "bulk")
+QUEUES = ("now", "bulk")  # one process each
 WEB_TIMEOUT = 0.5  # seconds; redis-py's own ten tries would cost a request 9.7 s when Redis hangs
+LONGEST = 300  # seconds a job of `now` may take; one of `bulk` takes what it takes
+ENDING = 20.0  # seconds a worker's children have to finish their jobs when told to end
 RESULT_TTL = 0  # seconds RQ keeps what a job returned: our rows hold what came of it
 FAILURE_TTL = 24 * 3600  # seconds RQ keeps a job that raised
 
@@ -30,13 +35,37 @@ class EnqueuedTooEarly(AssertionError):
     """A job was enqueued inside a transaction: its worker could look for a row that is not there yet."""
 
 
+def configure(environ: Environ) -> None:
+    """Take Redis's address. Connects when something is enqueued, not before."""
+    _state.clear()
+    _state["address"] = address(environ)
+
+
+def address(environ: Environ) -> str:
+    """Where Redis is: the one named, else the private one's socket."""
+    return environ.redis_url or f"unix://{environ.redis_socket}"
+
+
+def limiter_address(environ: Environ) -> str:
+    """The same for Flask-Limiter, which writes a socket in its own way."""
+    return environ.redis_url or f"redis+unix://{environ.redis_socket}"
+
+
 def job(function: Callable[Parameters, None]) -> Callable[Parameters, None]:
     """A function that the queue runs: takes ids, is safe to run twice, has a live database connection while it runs."""
 
     @wraps(function)
     def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
-        with database.connection():
-            function(*args, **kwargs)
+        began = time.perf_counter()
+        name = f"{function.__module__}.{function.__qualname__}"
+        ended = "failed"
+        try:
+            with database.connection():
+                function(*args, **kwargs)
+            ended = "done"
+        finally:
+            spent = (time.perf_counter() - began) * 1000
+            log.info("job name=%s args=%s end=%s ms=%.1f", name, ",".join(map(str, args)) or "-", ended, spent)
 
     return run
 
@@ -60,39 +89,154 @@ def push(queue: str, name: str, args: tuple[Any, ...]) -> None:
 
     try:
         rq.Queue(queue, connection=_connection()).enqueue_call(
-            name, args=args, result_ttl=RESULT_TTL, failure_ttl=FAILURE_TTL, timeout=-1 if queue == "bulk" else 300
+            name, args=args, result_ttl=RESULT_TTL, failure_ttl=FAILURE_TTL, timeout=LONGEST if queue == "now" else -1
         )
     except (redis.RedisError, OSError) as error:
-        log.warning("redis-away job=%s error=%s", name, error)
+        log.warning("redis-away job=%s reason=%s", name, type(error).__name__)
 
 
-def address(env: environ.Environ) -> str:
-    """Where Redis is: the one named, else the private one's socket. Flask-Limiter takes the same form."""
-    return env.redis_url or f"unix://{env.redis_socket}"
-
-
-def answers(where: str) -> bool:
-    """Whether a Redis answers at this address just now."""
+def answers() -> bool:
+    """Whether Redis answers just now."""
     import redis
 
     try:
-        with _client(where) as client:
-            return bool(client.ping())
+        return bool(_connection().ping())
     except (redis.RedisError, OSError):
         return False
 
 
+def lengths() -> dict[str, int]:
+    """How many jobs wait in each queue. Raises ConnectionError where Redis is away."""
+    import redis
+    import rq
+
+    try:
+        return {name: rq.Queue(name, connection=_connection()).count for name in QUEUES}
+    except (redis.RedisError, OSError) as error:
+        raise ConnectionError(str(error)) from None
+
+
+def clean_up() -> None:
+    """Forget jobs whose worker was killed: RQ calls them started for minutes. Their rows are swept by the clock."""
+    import redis
+    from rq.registry import StartedJobRegistry
+
+    try:
+        for name in QUEUES:
+            StartedJobRegistry(name, connection=_connection()).cleanup()
+    except (redis.RedisError, OSError) as error:
+        log.warning("redis-away job=- reason=%s", type(error).__name__)
+
+
 def _connection() -> Any:
-    if "connection" not in _state:
-        _state["connection"] = _client(address(environ.read()))
-    return _state["connection"]
+    """One client per process; its pool notices a fork by itself."""
+    if "client" not in _state:
+        _state["client"] = _client(socket_timeout=WEB_TIMEOUT)
+    return _state["client"]
 
 
-def _client(where: str) -> Any:
+def _client(**options: Any) -> Any:
     import redis
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
     return redis.Redis.from_url(
-        where, socket_timeout=WEB_TIMEOUT, socket_connect_timeout=WEB_TIMEOUT, retry=Retry(NoBackoff(), 0)
+        _state["address"], socket_connect_timeout=WEB_TIMEOUT, retry=Retry(NoBackoff(), 0), **options
     )
+
+
+# --- The worker -------------------------------------------------------------------------------------------------------
+
+
+def run_worker(die_with_parent: Callable[[], None]) -> None:
+    """Fork one child per queue, start again one that dies, until TERM. Everything is imported, nothing connected.
+
+    INT is ignored: at Ctrl-C in a terminal the supervisor says when. A child finishes its job before it ends.
+    """
+    assert database.db.is_closed(), "a connection open across a fork belongs to nobody"
+    heard = (signal.SIGTERM, signal.SIGCHLD)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in heard:
+        signal.signal(number, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_BLOCK, heard)
+    children = {_fork(name, die_with_parent): name for name in QUEUES}
+    while signal.sigwait(heard) != signal.SIGTERM:
+        for pid in _ended(children):
+            name = children.pop(pid)
+            log.warning("worker-died queue=%s", name)
+            time.sleep(0.5)  # a child that cannot start must not take the machine with it
+            children[_fork(name, die_with_parent)] = name
+    for pid in children:
+        os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + ENDING
+    while children and time.monotonic() < deadline:
+        for pid in _ended(children):
+            del children[pid]
+        time.sleep(0.05)
+    for pid in children:
+        log.warning("worker-killed queue=%s", children[pid])
+        os.kill(pid, signal.SIGKILL)
+
+
+def _ended(children: dict[int, str]) -> list[int]:
+    return [pid for pid in children if os.waitpid(pid, os.WNOHANG) != (0, 0)]
+
+
+def _fork(name: str, die_with_parent: Callable[[], None]) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        parent = os.getppid()
+        die_with_parent()
+        if os.getppid() != parent:
+            os._exit(1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # until the worker's own handler stands
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGCHLD))
+        work(name, die_with_parent)
+        os._exit(0)
+    except BaseException:
+        log.exception("worker-failed queue=%s", name)
+        os._exit(1)
+
+
+def work(name: str, die_with_parent: Callable[[], None], burst: bool = False) -> None:
+    """Take jobs of one queue until told to stop; `burst`: until it is empty. Waits for a Redis that is away."""
+    import rq
+
+    class Patient:
+        """RQ's workers with our manners: quick to find Redis again, silent about each job (`job` writes its line)."""
+
+        max_connection_wait_time = 2.0
+        log_result_lifespan = False
+
+        def procline(self, message: str) -> None:
+            return None
+
+        def _install_signal_handlers(self) -> None:
+            signal.signal(signal.SIGTERM, self.request_stop)  # type: ignore[attr-defined]
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+        def request_stop(self, number: Any, frame: Any) -> None:
+            super().request_stop(number, frame)  # type: ignore[misc]
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+        def main_work_horse(self, *args: Any, **kwargs: Any) -> None:
+            die_with_parent()
+            super().main_work_horse(*args, **kwargs)  # type: ignore[misc]
+
+    class Simple(Patient, rq.SimpleWorker):  # type: ignore[misc]
+        """In this process: what somebody waits for should not wait for a fork."""
+
+    class Forking(Patient, rq.Worker):  # type: ignore[misc]
+        """A fork for each job: what is long may grow and die alone."""
+
+    kind = Simple if name == "now" else Forking
+    while not answers():
+        if burst:
+            raise ConnectionError("Redis is away")
+        time.sleep(1)
+    queues = [rq.Queue(name, connection=_client())]
+    worker = kind(queues, connection=queues[0].connection, log_job_description=False)
+    worker.work(burst=burst, logging_level="WARNING")

@@ -41,7 +41,7 @@ def test_ledger_and_history_are_only_added_to(db: Any, now: datetime, verb: str)
 def test_replacing_or_truncating_does_not_slip_past_the_triggers(db: Any, now: datetime) -> None:
     entry = LedgerEntry.create(cause="payment 1", event="captured", at=now, on=date(2026, 11, 22))
     if database.is_sqlite():
-        trick = f"REPLACE INTO ledger_entry SELECT id, 'payment 2', event, at, \"on\" FROM ledger_entry WHERE id = {entry.id}"
+        trick = f"REPLACE INTO ledger_entry SELECT {entry.id}, 'payment 2', event, at, \"on\" FROM ledger_entry"
     else:
         trick = "TRUNCATE ledger_entry CASCADE"
     with pytest.raises(DatabaseError, match="only ever added to"), database.transaction():
