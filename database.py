@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from peewee import (
     Database,
@@ -38,6 +38,12 @@ _local = threading.local()
 class InstantField(DateTimeField):  # type: ignore[misc]
     """An aware UTC datetime in Python, a naive UTC one in the column: the only form both engines give back unchanged."""
 
+    if TYPE_CHECKING:  # a row's attribute is the value, the class's the column: no type says both
+
+        def __get__(self, row: Any, owner: Any) -> Any: ...
+
+        def __set__(self, row: Any, value: Any) -> None: ...
+
     def db_value(self, value: datetime | None) -> Any:
         if isinstance(value, datetime):
             if value.tzinfo is None:
@@ -52,6 +58,12 @@ class InstantField(DateTimeField):  # type: ignore[misc]
 
 class JsonField(TextField):  # type: ignore[misc]
     """JSON in a text column, the same on both engines; never searched by its inside."""
+
+    if TYPE_CHECKING:  # a row's attribute is the value, the class's the column: no type says both
+
+        def __get__(self, row: Any, owner: Any) -> Any: ...
+
+        def __set__(self, row: Any, value: Any) -> None: ...
 
     def db_value(self, value: Any) -> str | None:
         return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
