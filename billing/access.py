@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from peewee import Expression
 
 from billing.people import RANK
-from billing.settings import Settings
-from models import BillingGroup, Customer, Invoice, Membership, Person
+from models import BillingGroup, Customer, Membership, Person
 
 
 @dataclass(frozen=True)
@@ -46,13 +45,6 @@ def role_in(places: tuple[Place, ...], group: BillingGroup | int) -> str | None:
 def goes_as_far_as(role: str | None, needed: str) -> bool:
     """view < pay < manage. Raises KeyError for a role that is none."""
     return role is not None and RANK[role] >= RANK[needed]
-
-
-def shown(settings: Settings, today: date) -> Expression:
-    """The part of every customer's invoice query that hides the ones dated after today (A11); staff do not use it."""
-    if settings.hide_future_invoices:
-        return Invoice.issued_on <= today
-    return Invoice.id.is_null(False)
 
 
 def _alive(now: datetime) -> Expression:

@@ -1,0 +1,76 @@
+"""What every form of ours stands on: the masked form token, and messages in the language of the request."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, g, request
+from flask_wtf import FlaskForm
+from flask_wtf.csrf import CSRFProtect
+from wtforms import Field, ValidationError
+from wtforms.csrf.core import CSRF
+
+import theming
+from blueprints import cookies
+
+
+class Protection(CSRFProtect):  # type: ignore[misc]
+    """Flask-WTF's guard over every unsafe request, with our masked token and the browser's word on its origin."""
+
+    def init_app(self, app: Flask) -> None:
+        app.extensions["csrf"] = self
+        app.config.update(
+            WTF_CSRF_FIELD_NAME="csrf_token",
+            WTF_CSRF_HEADERS=["X-CSRFToken"],
+            WTF_CSRF_METHODS={"POST", "PUT", "PATCH", "DELETE"},
+        )
+        app.before_request(lambda: self.protect(apply_exemptions=True))
+
+    def protect(self, apply_exemptions: bool = False) -> None:
+        if request.method in ("GET", "HEAD", "OPTIONS", "TRACE"):
+            return
+        if apply_exemptions and (not request.endpoint or self._is_exempt()):
+            return
+        origin = request.headers.get("Origin")
+        if origin is not None and urlsplit(origin).netloc != request.host:
+            self._error_response("another origin")
+        if not cookies.token_fits(self._get_csrf_token()):
+            self._error_response("no fitting form token")
+        g.csrf_valid = True
+
+
+class FormToken(CSRF):  # type: ignore[misc]
+    """The same token as a field of Flask-WTF's forms."""
+
+    def generate_csrf_token(self, csrf_token_field: Field) -> str:
+        return cookies.csrf_token()
+
+    def validate_csrf_token(self, form: Any, field: Field) -> None:
+        if not g.get("csrf_valid") and not cookies.token_fits(field.data):
+            raise ValidationError("csrf")
+
+
+class Form(FlaskForm):  # type: ignore[misc]
+    """What our forms extend: masked token, messages in the language of the request."""
+
+    class Meta(FlaskForm.Meta):  # type: ignore[misc]
+        csrf_class = FormToken
+
+        def get_translations(self, form: Any) -> Any:
+            return Words()
+
+
+class Words:
+    """WTForms' own messages, from our catalogues."""
+
+    def gettext(self, text: str) -> str:
+        return theming.gettext(text)
+
+    def ngettext(self, singular: str, plural: str, count: int) -> str:
+        return theming.gettext(singular if count == 1 else plural)
+
+
+def mark(text: str) -> str:
+    """Words for the catalogue that are translated where they are shown: labels and messages of forms."""
+    return text

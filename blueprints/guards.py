@@ -1,0 +1,268 @@
+"""Who may come in: what every request knows (`g`), what views ask for before they begin, and where one may be led to.
+
+Known in every request: `g.now g.today g.settings g.language g.timezone g.merchant`, and `g.session g.person g.staff
+g.places g.group g.role`, which are None (places: empty) where nobody is signed in. `g.role` is that in `g.group`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import ParamSpec, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+from flask import Response, abort, current_app, g, request
+from flask_login import current_user
+
+import theming
+from billing import access, connections, dates, sessions, settings
+from blueprints import cookies, respond
+from models import BillingGroup, Session
+from records import GroupView, MerchantView, PersonView
+
+Parameters = ParamSpec("Parameters")
+Anything = TypeVar("Anything", bound=Callable[..., object])
+
+LONGEST_NEXT = 1000
+ALWAYS_OPEN = ("health.", "hooks.", "static")  # endpoints that need no portal, no session and no settings
+# A link signs in customers and staff alike: the view looks at whose it is before it says that the portal is closed.
+DECIDES_ITSELF = ("login.link", "login.use_link")
+
+
+# --- What every request knows ----------------------------------------
+
+
+def look_around() -> Response | None:
+    """Before every request: settings, who is there, where they are. An answer of its own while the portal is off."""
+    g.now = dates.now()
+    nobody()
+    endpoint = request.endpoint or ""
+    if endpoint.startswith(ALWAYS_OPEN):
+        return None
+    g.settings = settings.load()
+    g.today = dates.day(g.now, g.settings.timezone)
+    g.timezone = g.settings.timezone
+    g.language = g.settings.language
+    g.merchant = merchant_view()
+    for_staff = cookies.is_staff_path(request.path)
+    if not for_staff and not g.settings.portal_enabled and endpoint not in DECIDES_ITSELF:
+        return respond.unavailable()
+    recognise()
+    return None
+
+
+def nobody() -> None:
+    g.session = g.person = g.staff = g.group = g.role = None
+    g.places = ()
+
+
+def recognise() -> None:
+    """Take over whom the cookie stands for. A person whom no group is open to any more is nobody."""
+    nobody()
+    if not current_user.is_authenticated:
+        return
+    session = current_user.session
+    if session.staff is not None:
+        g.session, g.staff = session, session.staff
+        g.language = g.settings.language
+    else:
+        g.places = access.groups(session.person, g.now)
+        if not g.places:
+            return
+        g.session, g.person = session, session.person
+        g.language = g.person.language or g.settings.language
+        current = next((place for place in g.places if place.group.id == session.group_id), g.places[0])
+        g.group, g.role = current.group, current.role
+    sessions.seen(session, g.now)
+
+
+def merchant_view() -> MerchantView:
+    """The merchant as every page shows them."""
+    now: settings.Settings = g.settings
+    return MerchantView(
+        name=now.business_name,
+        phone=now.business_phone,
+        email=now.business_email,
+        address=tuple(now.business_address.splitlines()),
+        vat_number=now.business_vat_number,
+        registration_number=now.business_registration_number,
+        accent=now.accent,
+        rehearsal=connections.is_rehearsal(),
+    )
+
+
+def group_view(group: BillingGroup) -> GroupView:
+    return GroupView(id=group.public_id, name=group.name, currency=group.currency)
+
+
+def context() -> dict[str, object]:
+    """What every template may use; views hand over the rest."""
+    person, group = g.get("person"), g.get("group")
+    language = g.get("language", theming.DEFAULT_LANGUAGE)
+    known: dict[str, object] = {
+        "merchant": g.get("merchant"),
+        "person": None,
+        "group": group_view(group) if group else None,
+        "staff": (g.staff.name or g.staff.email) if g.get("staff") else None,
+        "notices": Notices(g.session) if g.get("session") is not None else [],
+        "current": None,
+        "language": language,
+        "direction": theming.direction(language),
+        "timezone": g.get("timezone", theming.DEFAULT_ZONE),
+        "today": g.get("today"),
+        "csrf_token": cookies.csrf_token,
+    }
+    if person:
+        groups = tuple(group_view(place.group) for place in g.places)
+        known["person"] = PersonView(id=person.public_id, name=person.name, email=person.email, groups=groups)
+    return known
+
+
+class Notices:
+    """What the next whole page says; taken only by the layout that says it, so that no fragment swallows it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(sessions.told(self._session))
+
+
+def tell(tone: str, text: str) -> None:
+    """Say something on the next page: tone is good, wait, warn or bad; the text is in the reader's language."""
+    if g.session is not None:
+        sessions.tell(g.session, tone, text)
+
+
+# --- Before a view begins -----------------------------------------------------------------------------------------------
+
+
+def require_person(view: Callable[Parameters, Response]) -> Callable[Parameters, Response]:
+    """Only a signed-in customer comes in; everybody else is led to sign in, and back."""
+
+    @wraps(view)
+    def guarded(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Response:
+        if g.person is None:
+            return respond.sign_in(sign_in_address("/sign-in"))
+        return view(*args, **kwargs)
+
+    return guarded
+
+
+def require_role(
+    role: str,
+) -> Callable[[Callable[Parameters, Response]], Callable[Parameters, Response]]:
+    """Only who may go so far (view, pay, manage) in at least one group comes in; 403 for the others.
+
+    The view fetches through the person, so that a stranger's things are 404, and asks `need` for the group at hand.
+    """
+
+    def guard(view: Callable[Parameters, Response]) -> Callable[Parameters, Response]:
+        @require_person
+        @wraps(view)
+        def guarded(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Response:
+            if not any(access.goes_as_far_as(place.role, role) for place in g.places):
+                abort(403)
+            return view(*args, **kwargs)
+
+        return guarded
+
+    return guard
+
+
+def require_staff(view: Callable[Parameters, Response]) -> Callable[Parameters, Response]:
+    """Only the merchant's people come in."""
+
+    @wraps(view)
+    def guarded(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Response:
+        if g.staff is None:
+            return respond.sign_in(sign_in_address("/admin/sign-in"))
+        return view(*args, **kwargs)
+
+    return guarded
+
+
+def need(role: str, group: BillingGroup | int) -> None:
+    """404 for a group that is none of theirs, 403 where their role in it does not go so far."""
+    theirs = access.role_in(g.places, group)
+    if theirs is None:
+        abort(404)
+    if not access.goes_as_far_as(theirs, role):
+        abort(403)
+
+
+def look_at(group: BillingGroup | int) -> None:
+    """Make the group of what is shown the current one (its link may come from a mail); 404 where it is none of theirs.
+
+    Somebody who may see several is switched, and told so.
+    """
+    wanted = group if isinstance(group, int) else group.id
+    place = next((place for place in g.places if place.group.id == wanted), None)
+    if place is None:
+        abort(404)
+    if g.group is not None and g.group.id == wanted:
+        return
+    g.group, g.role = place.group, place.role
+    sessions.look_at(g.session, place.group)
+    g.session.notices = [
+        *g.session.notices,
+        ["wait", theming.gettext("You are now looking at %(company)s.", company=place.group.name)],
+    ]
+
+
+def takes_up_to(most_bytes: int) -> Callable[[Anything], Anything]:
+    """How large a request's body this view takes; others take what app.config says. Stands nearest to the function."""
+
+    def mark(view: Anything) -> Anything:
+        view.most_bytes = most_bytes  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def limit_body() -> None:
+    """Before anything reads the body: the size this view takes (413 above it)."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    most = getattr(view, "most_bytes", None)
+    if most is not None:
+        request.max_content_length = most
+
+
+# --- Where one may be led -----------------------------------------------------------------------------------------------
+
+
+def safe_next(given: str | None) -> str:
+    """A path of ours to go on to, else "". Never another host, whatever a browser makes of what stands there.
+
+    Browsers drop tabs and newlines and read a backslash as a slash, so `/<TAB>/evil` and `/\\evil` are other hosts.
+    """
+    if not given or len(given) > LONGEST_NEXT:
+        return ""
+    if any(ord(mark) < 32 or 127 <= ord(mark) < 160 or mark == "\\" for mark in given):
+        return ""
+    try:
+        parts = urlsplit(given)
+    except ValueError:
+        return ""
+    if parts.scheme or parts.netloc or not given.startswith("/") or given.startswith("//"):
+        return ""
+    if parts.path.startswith(("/sign-in", "/sign-out", "/admin/sign-in", "/admin/sign-out", "/pay/")):
+        return ""  # going round in a circle
+    return given
+
+
+def sign_in_address(door: str) -> str:
+    """The way to a sign-in page that leads back: to the page asked for, or the page whose form was sent."""
+    if request.method in ("GET", "HEAD"):
+        here = request.full_path if request.query_string else request.path
+    else:
+        here = _path_of(request.headers.get("HX-Current-URL") or request.referrer)
+    next = safe_next(here)
+    return f"{door}?{urlencode({'next': next})}" if next and next not in ("/", "/admin") else door
+
+
+def _path_of(address: str | None) -> str:
+    parts = urlsplit(address or "")
+    if parts.netloc != request.host:
+        return ""
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
