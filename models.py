@@ -21,6 +21,7 @@ from peewee import (
     IntegerField,
     Model,
     TextField,
+    fn,
 )
 
 from database import InstantField, JsonField, db
@@ -123,6 +124,10 @@ class Customer(Table):
 
     class Meta:
         indexes = ((("source", "source_id"), True),)
+
+
+# The merchant's list of customers, by name whatever its case.
+Customer.add_index(Customer.index(fn.LOWER(Customer.name), Customer.id, name="customer_name"))
 
 
 class BillingGroup(Table):
@@ -294,6 +299,9 @@ Invoice.add_index(
     Invoice.index(
         Invoice.due_on, Invoice.id, Invoice.currency, Invoice.open, where=(Invoice.open > 0), name="invoice_to_pay"
     )
+)
+Invoice.add_index(  # what is owed, summed without a look at the rows
+    Invoice.index(Invoice.currency, Invoice.due_on, Invoice.open, where=(Invoice.open > 0), name="invoice_owed")
 )
 Invoice.add_index(Invoice.index(Invoice.number, name="invoice_number"))
 Invoice.add_index(Invoice.index(Invoice.seller_key, Invoice.number, name="invoice_seller_number"))
@@ -486,6 +494,15 @@ Payment.add_index(
 )
 Payment.add_index(Payment.index(Payment.created_at.desc(), Payment.id.desc(), name="payment_created"))
 Payment.add_index(Payment.index(Payment.state, Payment.id, where=(Payment.rank < 6), name="payment_live"))
+Payment.add_index(  # what came in, summed without a look at the rows
+    Payment.index(
+        Payment.currency,
+        Payment.ended_at,
+        Payment.captured,
+        where=(Payment.state == Payment.PAID),
+        name="payment_came_in",
+    )
+)
 
 
 class Allocation(Table):

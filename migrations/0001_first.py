@@ -16,6 +16,7 @@ from peewee import (
     Model,
     SqliteDatabase,
     TextField,
+    fn,
 )
 from playhouse.migrate import SchemaMigrator
 
@@ -98,6 +99,9 @@ class Customer(Table):
 
     class Meta:
         indexes = ((("source", "source_id"), True),)
+
+
+Customer.add_index(Customer.index(fn.LOWER(Customer.name), Customer.id, name="customer_name"))
 
 
 class BillingGroup(Table):
@@ -238,6 +242,10 @@ Invoice.add_index(
     Invoice.index(
         Invoice.due_on, Invoice.id, Invoice.currency, Invoice.open, where=Invoice.open > 0, name="invoice_to_pay"
     )
+)
+
+Invoice.add_index(
+    Invoice.index(Invoice.currency, Invoice.due_on, Invoice.open, where=Invoice.open > 0, name="invoice_owed")
 )
 
 Invoice.add_index(Invoice.index(Invoice.number, name="invoice_number"))
@@ -398,6 +406,16 @@ Payment.add_index(
 Payment.add_index(Payment.index(Payment.created_at.desc(), Payment.id.desc(), name="payment_created"))
 
 Payment.add_index(Payment.index(Payment.state, Payment.id, where=Payment.rank < 6, name="payment_live"))
+
+Payment.add_index(
+    Payment.index(
+        Payment.currency,
+        Payment.ended_at,
+        Payment.captured,
+        where=Payment.state == "paid",
+        name="payment_came_in",
+    )
+)
 
 
 class Allocation(Table):
