@@ -29,7 +29,7 @@ ALWAYS_OPEN = ("health.", "hooks.", "static")  # endpoints that need no portal, 
 DECIDES_ITSELF = ("login.link", "login.use_link")
 
 
-# --- What every request knows ----------------------------------------
+# --- What every request knows -----------------------------------------------------------------------------------------
 
 
 def look_around() -> Response | None:
@@ -134,7 +134,7 @@ def tell(tone: str, text: str) -> None:
         sessions.tell(g.session, tone, text)
 
 
-# --- Before a view begins -----------------------------------------------------------------------------------------------
+# --- Before a view begins ---------------------------------------------------------------------------------------------
 
 
 def require_person(view: Callable[Parameters, Response]) -> Callable[Parameters, Response]:
@@ -228,7 +228,7 @@ def limit_body() -> None:
         request.max_content_length = most
 
 
-# --- Where one may be led -----------------------------------------------------------------------------------------------
+# --- Where one may be led ---------------------------------------------------------------------------------------------
 
 
 def safe_next(given: str | None) -> str:

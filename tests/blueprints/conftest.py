@@ -1,0 +1,70 @@
+"""The app as a browser meets it: the portal is on, the clock stands still until a test moves it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from flask import Flask
+
+import portal
+from billing import connections, dates, history, links, settings
+from environ import Environ
+from tests.browser import Browser
+from tests.cast import Cast
+
+
+class Clock:
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def forward(self, **by: float) -> datetime:
+        """Let time pass: `clock.forward(minutes=31)`."""
+        self.now += timedelta(**by)
+        return self.now
+
+
+@pytest.fixture
+def clock(now: datetime, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock(now)
+    monkeypatch.setattr(dates, "now", lambda: clock.now)
+    return clock
+
+
+@pytest.fixture
+def app(cast: Cast, env: Environ, clock: Clock) -> Flask:
+    links.configure(env)
+    connections.configure(env)
+    settings.save(
+        {"portal_enabled": True, "business_name": "Hartwell", "business_phone": "01234 567890"},
+        by=history.COMMAND,
+        now=clock.now,
+    )
+    return portal.create_app(env)
+
+
+@pytest.fixture
+def visitor(app: Flask) -> Browser:
+    """Somebody who is not signed in."""
+    return Browser(app)
+
+
+@pytest.fixture
+def ada(app: Flask, cast: Cast) -> Browser:
+    return Browser(app).sign_in(cast.ada)
+
+
+@pytest.fixture
+def vic(app: Flask, cast: Cast) -> Browser:
+    return Browser(app).sign_in(cast.vic)
+
+
+@pytest.fixture
+def mallory(app: Flask, cast: Cast) -> Browser:
+    return Browser(app).sign_in(cast.mallory)
+
+
+@pytest.fixture
+def root(app: Flask, cast: Cast) -> Browser:
+    """The merchant, signed in as staff."""
+    return Browser(app).sign_in(cast.root)
