@@ -19,6 +19,7 @@ from peewee import (
     DatabaseProxy,
     DateTimeField,
     InterfaceError,
+    Model,
     OperationalError,
     PostgresqlDatabase,
     SqliteDatabase,
@@ -146,6 +147,15 @@ def transaction() -> Iterator[None]:
                 yield
     finally:
         _local.depth = 0
+
+
+def insert_once(table: type[Model], **values: Any) -> int | None:
+    """Insert a row unless a unique constraint says that it is there already; its id, or None.
+
+    By RETURNING: after an ignored insert SQLite still answers with the id of some earlier row.
+    """
+    rows = list(table.insert(**values).on_conflict_ignore().returning(table.id).tuples().execute())
+    return int(rows[0][0]) if rows else None
 
 
 def retried(verb: Callable[Parameters, Result]) -> Callable[Parameters, Result]:

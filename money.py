@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
 
 from babel import Locale
-from babel.numbers import get_decimal_symbol, get_group_symbol
+from babel.numbers import get_decimal_symbol, get_group_symbol, parse_pattern
 
 # ISO 4217 (list one, 2026-01-01): minor units. Pinned, because libraries disagree about some of them.
 _TWO = """AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW
@@ -17,6 +17,8 @@ CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP 
 IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN
 NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB
 TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW ZWG""".split()
+# Withdrawn, but on documents of the last years.
+_TWO += "ANG BGN CUC HRK SLL ZWL".split()
 _NONE = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split()
 _THREE = "BHD IQD JOD KWD LYD OMR TND".split()
 _FOUR = "CLF UYW".split()
@@ -230,11 +232,12 @@ def format_number(amount: Money, language: str = "en") -> str:
 def _shape(language: str, currency: str, named: bool) -> _Shape:
     locale = Locale.parse(language.replace("-", "_"))
     exponent = EXPONENTS[currency]
-    pattern = locale.currency_formats["standard"] if named else locale.decimal_formats[None]
-    frac = (exponent, exponent)
+    told = locale.currency_formats["standard"] if named else locale.decimal_formats[None]
+    pattern = parse_pattern(told.pattern)
+    pattern.frac_prec = (exponent, exponent)
 
     def around(value: int) -> tuple[str, str]:
-        text = pattern.apply(Decimal(value), locale, currency=currency, currency_digits=False, force_frac=frac)
+        text = pattern.apply(Decimal(value), locale, currency=currency, currency_digits=False)
         found = re.search(r"\d(?:.*\d)?", text)
         assert found, text
         return text[: found.start()], text[found.end() :]

@@ -210,7 +210,7 @@ class PaymentView:
     credited: Money | None = None  # the part that became credit
     step_url: str | None = None  # the provider's page, while it is open
     step_expires_at: datetime | None = None
-    decline_tell: str = ""  # a reason customers may read: insufficient_funds, expired_card; else empty
+    decline_tell: str = ""  # a reason customers may read (docs/gateways.md): insufficient_funds, expired …; else empty
     decline_hard: bool = False
     long_unknown: bool = False  # unknown for two minutes and more
     can_cancel: bool = False

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from billing import connections, payments
 from billing.errors import Refusal
-from database import transaction
+from database import insert_once, transaction
 from gateways.contract import BadSignature, Event
 from models import Attempt, Connection, GatewayEvent, Payment
 from workers import queue
@@ -54,7 +54,8 @@ def store(connection: Connection, told: list[Event] | tuple[Event, ...], *, now:
     """Keep events once by (connection, their id), however often they arrive. Returns the ids of new rows."""
     with transaction():
         found = [
-            GatewayEvent.insert(
+            insert_once(
+                GatewayEvent,
                 connection=connection,
                 event_id=event.id,
                 kind=event.kind,
@@ -63,11 +64,9 @@ def store(connection: Connection, told: list[Event] | tuple[Event, ...], *, now:
                 received_at=now,
                 raw=dict(event.raw),
             )
-            .on_conflict_ignore()
-            .execute()
             for event in told
         ]
-    return [id for id in found if id]
+    return [id for id in found if id is not None]
 
 
 def settle(event: GatewayEvent, now: datetime) -> None:

@@ -15,7 +15,7 @@ from typing import TypeVar
 from peewee import JOIN, fn
 
 from billing.errors import NotUndoable
-from database import in_transaction, is_sqlite, transaction
+from database import in_transaction, insert_once, is_sqlite, transaction
 from models import BillingGroup, Connection, Invoice, LedgerEntry, LedgerLine, Payment, Table
 
 RECEIVABLE, CREDIT, CLEARING, ELSEWHERE = "receivable", "credit", "clearing", "elsewhere"
@@ -177,8 +177,8 @@ def post(cause: str, event: str, group: BillingGroup, lines: Iterable[Line], *, 
         raise Unbalanced(f"{cause} {event}: {dict(sums)}")
     if not lines:
         return True
-    entry = LedgerEntry.insert(cause=cause, event=event, at=now, on=today).on_conflict_ignore().execute()
-    if not entry:
+    entry = insert_once(LedgerEntry, cause=cause, event=event, at=now, on=today)
+    if entry is None:
         return False
     LedgerLine.insert_many(
         [
@@ -305,7 +305,7 @@ def wrong_open() -> list[tuple[int, int, int]]:
 def wrong_credit() -> list[tuple[int, int, int]]:
     """(group id, column, ledger) where `credit` is not its account's balance: must be none."""
     balance = (
-        LedgerLine.select(LedgerLine.group, (-fn.SUM(LedgerLine.amount)).alias("owed"))
+        LedgerLine.select(LedgerLine.group, (fn.SUM(LedgerLine.amount) * -1).alias("owed"))
         .where(LedgerLine.account == CREDIT)
         .group_by(LedgerLine.group)
         .alias("balance")

@@ -6,6 +6,7 @@ import secrets
 from datetime import datetime
 from typing import Any
 
+from database import insert_once
 from models import BillingGroup, Invoice, Letter, Payment, Person, Staff
 
 
@@ -27,22 +28,18 @@ def queue(
     The letter is written when it is sent, from the rows named here. Call `workers.queue.enqueue("workers.letters.send",
     id)` after the transaction; whoever forgets loses seconds, because the clock sweeps.
     """
-    new: int | None = (
-        Letter.insert(
-            kind=kind,
-            cause=cause,
-            to=to,
-            person=person,
-            staff=staff,
-            group=group,
-            invoice=invoice,
-            payment=payment,
-            details=details or {},
-            not_before=now,
-            message_id=secrets.token_hex(16),
-            created_at=now,
-        )
-        .on_conflict_ignore()
-        .execute()
+    return insert_once(
+        Letter,
+        kind=kind,
+        cause=cause,
+        to=to,
+        person=person,
+        staff=staff,
+        group=group,
+        invoice=invoice,
+        payment=payment,
+        details=details or {},
+        not_before=now,
+        message_id=secrets.token_hex(16),
+        created_at=now,
     )
-    return new or None

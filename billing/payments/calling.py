@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from billing import connections, history
 from billing.payments.outcome import apply_outcome
 from billing.payments.request import cancel, return_address
-from database import retried, transaction
+from database import insert_once, retried, transaction
 from gateways.contract import (
     Attempt as Told,
 )
@@ -109,28 +109,25 @@ def store_method(attempt: Attempt, now: datetime) -> PaymentMethod | None:
                 .where(PaymentMethod.group == payment.group_id, PaymentMethod.removed_at.is_null())
                 .exists()
             )
-            new = (
-                PaymentMethod.insert(
-                    public_id=f"M-{payment.public_id[2:]}",
-                    group=payment.group_id,
-                    connection=attempt.connection_id,
-                    token=setup.method.token,
-                    kind=setup.method.kind,
-                    brand=setup.method.brand,
-                    last4=setup.method.last4,
-                    expires_year=setup.method.expires_year,
-                    expires_month=setup.method.expires_month,
-                    mandate=setup.method.mandate,
-                    is_default=first,
-                    created_at=now,
-                )
-                .on_conflict_ignore()
-                .execute()
+            new = insert_once(
+                PaymentMethod,
+                public_id=f"M-{payment.public_id[2:]}",
+                group=payment.group_id,
+                connection=attempt.connection_id,
+                token=setup.method.token,
+                kind=setup.method.kind,
+                brand=setup.method.brand,
+                last4=setup.method.last4,
+                expires_year=setup.method.expires_year,
+                expires_month=setup.method.expires_month,
+                mandate=setup.method.mandate,
+                is_default=first,
+                created_at=now,
             )
             method = PaymentMethod.get_or_none(
                 PaymentMethod.connection == attempt.connection_id, PaymentMethod.token == setup.method.token
             )
-            if new and method:
+            if new is not None and method:
                 history.record(method, "stored", by=history.GATEWAY, now=now, payment=payment.id)
         Attempt.update(setup_ended_at=now).where(Attempt.id == attempt.id).execute()
         return method

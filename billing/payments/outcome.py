@@ -135,6 +135,7 @@ def _end(payment: Payment, told: Told, now: datetime) -> None:
         ended_at=now,
         decline_code=told.decline.code if told.decline else None,
         decline_hard=hard if told.decline else None,
+        decline_tell=bool(told.decline and told.decline.tell),
     ).where(Payment.id == payment.id).execute()
     if hard and payment.method_id:
         PaymentMethod.update(refused_at=now).where(

@@ -28,7 +28,6 @@ from money import BadAmount, Money, parse
 from records import AllocationView, BadgeView, MethodView, PaymentView
 
 PAGE = 50
-TELLABLE = ("insufficient_funds", "expired_card", "limit_exceeded", "incorrect_details")
 
 BADGES = {
     Payment.QUEUED: BadgeView("moving", "on_its_way"),
@@ -186,7 +185,7 @@ def _view(
         credited=Money(credited, payment.currency) if credited else None,
         step_url=attempt.url if open_step and attempt else None,
         step_expires_at=attempt.expires_at if open_step and attempt else None,
-        decline_tell=payment.decline_code if payment.decline_code in TELLABLE else "",
+        decline_tell=payment.decline_code or "" if payment.decline_tell else "",
         decline_hard=bool(payment.decline_hard),
         long_unknown=long_unknown,
         can_cancel=payment.state in (Payment.QUEUED, Payment.NEEDS_CUSTOMER),
