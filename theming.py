@@ -110,7 +110,9 @@ def equip(env: Environment) -> None:
     """Languages, filters and globals, the same for pages and letters."""
     env.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]  # by the i18n extension
     del env.filters["safe"]
-    env.filters.update(money=_money, number=_number, day=_day, day_short=_day_short, instant=_instant, size=_size)
+    env.filters.update(
+        money=_money, number=_number, day=_day, day_short=_day_short, instant=_instant, size=_size, words=_words
+    )
     env.globals.update(dom_id=dom_id)
 
 
@@ -168,6 +170,11 @@ def gettext(message: str, language: str | None = None, **variables: Any) -> str:
     return text % variables if variables else text
 
 
+def N_(message: str) -> str:  # the name Babel's extraction knows
+    """Mark a message for the catalogues; templates give it its words by `|words`."""
+    return message
+
+
 def languages() -> list[str]:
     """The languages that can be shown: English and every compiled catalogue."""
     return sorted({DEFAULT_LANGUAGE, *(path.parts[-3] for path in LOCALES.glob("*/LC_MESSAGES/messages.mo"))})
@@ -215,6 +222,12 @@ def _timezone(context: Context) -> str:
 @pass_context
 def _gettext(context: Context, message: str) -> str:
     return catalogue(_language(context)).ugettext(message)
+
+
+@pass_context
+def _words(context: Context, text: str) -> str:
+    """A message that Python marked (`N_`), or already translated; never taken as a format, whatever stands in it."""
+    return catalogue(_language(context)).ugettext(str(text))
 
 
 @pass_context

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 from flask import Blueprint, Response
 from wtforms import BooleanField, Form, RadioField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 
 from blueprints import guards, respond
 from money import Money
@@ -49,14 +50,19 @@ AMOUNTS = (
     Money(98765432, "KWD"),
 )
 LONG_NUMBER = "RE/2026-000000142-Nachtragsrechnung-Freianlagen-Los-17b"
-LONG_NAME = "Donaudampfschifffahrtsgesellschaftskapitänsversorgungsanstalt der Vereinigten Ufergemeinden GmbH & Co. KGaA"
+LONG_NAME = (
+    "Donaudampfschifffahrtsgesellschaftskapitänsversorgungsanstalt der Vereinigten Ufergemeinden GmbH & Co. KGaA"
+)
+
+
+REASONS = [SelectChoice("amount", "The amount"), SelectChoice("paid", "I have paid already")]
 
 
 class PatternForm(Form):
     amount = StringField("Amount in EUR")
     email = StringField("E-mail")
     code = StringField("Code")
-    why = RadioField("What is not right?", choices=[("amount", "The amount"), ("paid", "I have paid already")])
+    why = RadioField("What is not right?", choices=REASONS)
     keep = BooleanField("Keep this card for later")
     words = TextAreaField("What happened?")
 
