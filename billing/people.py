@@ -8,7 +8,7 @@ from datetime import datetime
 import idna
 
 from billing import history
-from database import transaction
+from database import insert_once, transaction
 from models import BillingGroup, Membership, Person, Staff
 
 LONGEST_ADDRESS = 254  # RFC 5321: a path of 256 with its brackets
@@ -66,7 +66,7 @@ def make_member(
     now: datetime,
     name: str = "",
 ) -> Person:
-    """Let an address sign in and see a group. Who is a member already keeps the greater of both roles, without end.
+    """Let an address sign in and see a group. A member keeps the greater role; one whose time was over begins anew.
 
     Raises ValueError where the address cannot be one.
     """
@@ -74,32 +74,19 @@ def make_member(
     if role not in RANK:
         raise ValueError(f"no such role: {role}")
     with transaction():
-        made = (
-            Person.insert(public_id=secrets.token_hex(8), email=folded, name=name or folded, created_at=now)
-            .on_conflict_ignore()
-            .as_rowcount()  # SQLite's last id would be that of an earlier insert where this one was passed over
-            .execute()
-        )
+        made = insert_once(Person, public_id=secrets.token_hex(8), email=folded, name=name or folded, created_at=now)
         person: Person = Person.get(Person.email == folded)
         if made:
             history.record(person, "person_made", by=by, now=now)
-        added = (
-            Membership.insert(person=person, group=group, role=role, created_at=now)
-            .on_conflict_ignore()
-            .as_rowcount()
-            .execute()
-        )
-        changed = added or (
+        if insert_once(Membership, person=person, group=group, role=role, created_at=now) or (
             Membership.update(role=role, expires_at=None)
-            .where(Membership.person == person, Membership.group == group, Membership.role << _below(role))
+            .where(
+                Membership.person == person,
+                Membership.group == group,
+                Membership.role << _below(role) | (Membership.expires_at <= now),
+            )
             .execute()
-        )
-        ended = (
-            Membership.update(expires_at=None)
-            .where(Membership.person == person, Membership.group == group, Membership.expires_at <= now)
-            .execute()
-        )
-        if changed or ended:
+        ):
             history.record(group, "member_made", by=by, now=now, person=person.id, role=role)
     return person
 
@@ -108,9 +95,7 @@ def make_staff(email: str, *, name: str = "", by: Staff | history.Actor, now: da
     """One of the merchant's people; the one there is, where the address is known. Raises ValueError."""
     folded = fold(email)
     with transaction():
-        made = (
-            Staff.insert(email=folded, name=name or folded, created_at=now).on_conflict_ignore().as_rowcount().execute()
-        )
+        made = insert_once(Staff, email=folded, name=name or folded, created_at=now)
         staff: Staff = Staff.get(Staff.email == folded)
         if made:
             history.record(staff, "staff_made", by=by, now=now)
