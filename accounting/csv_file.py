@@ -98,7 +98,8 @@ def read(content: bytes, *, currency: str | None = None) -> Iterator[Document | 
         try:
             yield sheet.document(rows)
         except Refused as refused:
-            yield refused if refused.line else Refused(refused.code, rows[0][0], **refused.values)
+            values = {"number": sheet.number(rows[0]) or None, **refused.values}
+            yield Refused(refused.code, refused.line or rows[0][0], **values)
 
 
 def _decoded(content: bytes) -> str:
@@ -187,11 +188,14 @@ class _Sheet:
         except csv.Error as error:
             raise Refused("bad_csv", start + 1 + self.skipped, why=str(error)[:80]) from None
 
+    def number(self, row: Row) -> str:
+        at = self.columns["number"]
+        return _clean(row[1][at]) if at < len(row[1]) else ""
+
     def judge(self) -> None:
         """How does the file write decimals and dates, and which invoices' rows stand apart?"""
         numbers = [self.columns[name] for name in (*AMOUNTS, *FRACTIONS) if name in self.columns]
         dates = [self.columns[name] for name in DATES if name in self.columns]
-        number_at = self.columns["number"]
         points: dict[str, tuple[int, str]] = {}
         orders: dict[bool, tuple[int, str]] = {}
         runs: dict[str, int] = {}
@@ -204,7 +208,7 @@ class _Sheet:
             for at in dates:
                 if at < width and (order := _day_first(cells[at])) is not None and order not in orders:
                     orders[order] = (line, cells[at])
-            number = cells[number_at].strip() if number_at < width else ""
+            number = self.number((line, cells))
             if number != last:
                 runs[number] = runs.get(number, 0) + 1
                 last = number
@@ -223,9 +227,9 @@ class _Sheet:
         apart = dict(self.runs)
         waiting: dict[str, list[Row]] = {number: [] for number in apart}
         group: list[Row] = []
-        number_at, last = self.columns["number"], None
+        last = None
         for row in self.rows():
-            number = row[1][number_at].strip() if number_at < len(row[1]) else ""
+            number = self.number(row)
             if number != last and group:
                 yield from self._run(last, group, apart, waiting)
                 group = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,9 +38,13 @@ def kind(content: bytes) -> str:
     return "xml" if bare.startswith(b"<") else "csv"
 
 
+def too_large() -> Refused:
+    return Refused("too_large", limit=LARGEST_FILE // 1024 // 1024)
+
+
 def _content(path: Path) -> bytes:
     if path.stat().st_size > LARGEST_FILE:
-        raise Refused("too_large", limit=LARGEST_FILE // 1024 // 1024)
+        raise too_large()
     return path.read_bytes()
 
 
@@ -88,6 +91,8 @@ REASONS: dict[str, str] = {
     "unknown_kind": "“%(text)s” is neither an invoice nor a credit note.",
     "other_currency": "The invoice is known in another currency.",
     "other_customer": "The invoice is known for another customer.",
+    "credit_note_revised": "A credit note cannot be revised; give another one.",
+    "negative_credit_note": "A credit note below zero asks for money: that takes an invoice.",
     "void": "The invoice is known and was voided.",
     "unreadable": "The file cannot be read: %(why)s.",
     "too_long": "The %(what)s is longer than %(limit)s characters.",
@@ -125,10 +130,3 @@ def sentence(code: str, values: dict[str, Any]) -> str:
         values = {"what": f"{TERMS.get(values['what'], '')} ({values['what']})".strip()}
     return REASONS[code] % values
 
-
-def first(documents: Iterator[Document | Refused]) -> Document:
-    """The first document of a file. Raises its Refused."""
-    found = next(itertools.islice(documents, 1), None)
-    if isinstance(found, Document):
-        return found
-    raise found or Refused("empty")

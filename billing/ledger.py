@@ -79,11 +79,16 @@ def credit_note_arrived(note: Invoice, sums: Sums, *, credits: Invoice | None, n
     with transaction():
         group = locked(BillingGroup, note.group_id)
         about = credits.id if credits else note.id
-        taken = Sums(-sums.net, -sums.tax, -sums.rounding)
         cause = f"invoice {note.id}"
-        _post_income(cause, "credit note", group, credits.id if credits else None, taken, about, now=now, today=today)
-        if sums.prepaid:
-            _post_prepaid(cause, "paid out", group, None, -sums.prepaid, now=now, today=today)
+        # What was paid out on the note no longer takes anything off: one entry, so that credit is never overdrawn.
+        lines = [
+            Line(SALES, sums.net, invoice=about),
+            Line(TAX, sums.tax, invoice=about),
+            Line(ROUNDING, sums.rounding, invoice=about),
+            Line(ELSEWHERE, -sums.prepaid, invoice=about),
+        ]
+        lines += _owed(credits.id if credits else None, sums.prepaid - sums.owed)
+        post(cause, "credit note", group, lines, now=now, today=today)
 
 
 def void(invoice: Invoice, *, event: str, now: datetime, today: date) -> None:
