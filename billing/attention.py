@@ -38,3 +38,8 @@ def settle_about(subject: Table, kind: str, *, now: datetime) -> None:
         Attention.kind == kind,
         Attention.settled_at.is_null(),
     ).execute()
+
+
+def open_count() -> int:
+    """How much waits for staff."""
+    return int(Attention.select().where(Attention.settled_at.is_null()).count())
