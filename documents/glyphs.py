@@ -1,4 +1,4 @@
-"""Which characters our fonts can draw. Under PDF/A a character without a glyph is a compile error, so text is made drawable first."""
+"""Which characters our fonts can draw: under PDF/A one without a glyph is an error, so text is made drawable first."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ FAMILIES = ("Noto Sans", "Noto Sans Arabic", "Noto Sans Hebrew", "Tillhouse Symb
 INSTEAD = "?"
 UNBROKEN = 24  # characters a line may hold without a place to break; longer runs get places
 
-_EASY = re.compile(r"[ -~\n\u00a0-\u02ff\u0386-\u03ce\u0400-\u045f\u2010-\u2015\u2018-\u201e\u2020-\u2022\u2026\u20ac]*")
-_RUN = re.compile(r"[!-~\u00a1-\u058f]{%d,}" % UNBROKEN)
+_EASY = re.compile(
+    r"[ -~\n\u00a0-\u02ff\u0386-\u03ce\u0400-\u045f\u2010-\u2015\u2018-\u201e\u2020-\u2022\u2026\u20ac]*"
+)
 _BREAK = "\u200b"
 
 
@@ -50,9 +51,9 @@ class Drawable:
 
 
 def drawable(text: str, *, machine: bool = True) -> Drawable:
-    """The text with what cannot be drawn replaced, and which fonts of the machine it needs. Usual text costs one regex."""
+    """The text with what cannot be drawn replaced, and which of the machine's fonts it needs. Usual text: one regex."""
     if _EASY.fullmatch(text):
-        return Drawable(_breakable(text))
+        return Drawable(breakable(text))
     pieces: list[str] = []
     families: list[str] = []
     lost: set[str] = set()
@@ -66,10 +67,25 @@ def drawable(text: str, *, machine: bool = True) -> Drawable:
         elif any(bare in font for font in _shipped()):
             pieces.append(bare)
             lost.update(mark for mark in whole[1:] if unicodedata.category(mark) != "Cf" and not _is_selector(mark))
+        elif (alike := unicodedata.normalize("NFKC", bare)) != bare and _EASY.fullmatch(alike):
+            pieces.append(alike)  # a wide or styled form of a letter we have
         else:
             pieces.append(INSTEAD)
             lost.add(bare)
-    return Drawable(_breakable("".join(pieces)), tuple(dict.fromkeys(families)), frozenset(lost))
+    return Drawable(breakable("".join(pieces)), tuple(dict.fromkeys(families)), frozenset(lost))
+
+
+def isolated(text: str, right_to_left: bool) -> str:
+    """Text whose own direction is not the document's, wrapped so that its dots and brackets stay on its own side."""
+    if right_to_left:
+        strong = next(
+            (d for c in text if (d := unicodedata.bidirectional(c)) in ("L", "R", "AL")), "L" if " " in text else ""
+        )
+        return f"\u2066{text}\u2069" if strong == "L" else text
+    if _EASY.fullmatch(text):
+        return text
+    strong = next((d for c in text if (d := unicodedata.bidirectional(c)) in ("L", "R", "AL")), "")
+    return f"\u2067{text}\u2069" if strong in ("R", "AL") else text
 
 
 def missing(text: str) -> set[str]:
@@ -77,13 +93,18 @@ def missing(text: str) -> set[str]:
     return set(drawable(text).lost)
 
 
-def _breakable(text: str) -> str:
-    """Long runs without a space may break anywhere, or they would leave the paper."""
-    return _RUN.sub(lambda run: _BREAK.join(run[0]), text)
+def breakable(text: str, longest: int = UNBROKEN) -> str:
+    """Runs longer than this without a space may break anywhere, or they would leave the paper."""
+    return _runs(longest).sub(lambda run: _BREAK.join(run[0]), text)
+
+
+@lru_cache(maxsize=8)
+def _runs(longest: int) -> re.Pattern[str]:
+    return re.compile(rf"[!-~\u00a1-\u058f−]{{{longest + 1},}}")
 
 
 def _clusters(text: str) -> list[str]:
-    """Letters with their marks. Invisible controls are dropped, blanks are spaces, the unassigned stays to be replaced."""
+    """Letters with their marks. Invisible controls are dropped, blanks become spaces."""
     clusters: list[str] = []
     for character in text:
         category = unicodedata.category(character)
@@ -115,15 +136,19 @@ def _family_for(cluster: str) -> str | None:
 def _shipped() -> tuple[Coverage, ...]:
     fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[FONTS])
     every = _coverages(fonts)
-    return tuple(sorted((font for font in every if font.family in FAMILIES), key=lambda font: FAMILIES.index(font.family)))
+    return tuple(
+        sorted((font for font in every if font.family in FAMILIES), key=lambda font: FAMILIES.index(font.family))
+    )
 
 
 @lru_cache(maxsize=1)
 def _machine() -> tuple[Coverage, ...]:
-    """Upright regular fonts of the machine, sans serif first. Read once, when first a character needs it (0.2 s and more)."""
+    """Upright regular fonts of the machine, sans serif first. Read once, when first needed (0.2 s and more)."""
     fonts = _coverages(typst.Fonts(include_system_fonts=True, include_embedded_fonts=False))
     usable = (font for font in fonts if not re.search("colou?r|emoji|last ?resort|blank", font.family, re.I))
-    return tuple(sorted(usable, key=lambda font: ("Noto Sans" not in font.family, "Sans" not in font.family, font.family)))
+    return tuple(
+        sorted(usable, key=lambda font: ("Noto Sans" not in font.family, "Sans" not in font.family, font.family))
+    )
 
 
 def _coverages(fonts: typst.Fonts) -> list[Coverage]:
@@ -179,5 +204,9 @@ def _format_4(content: bytes, at: int) -> list[tuple[int, int]]:
             ranges.append((start, end))
             continue
         glyphs = struct.unpack_from(f">{end - start + 1}H", content, base + 2 * i + offset)
-        ranges += [(code, code) for code, glyph in zip(range(start, end + 1), glyphs, strict=True) if glyph and (glyph + delta) & 0xFFFF]
+        ranges += [
+            (code, code)
+            for code, glyph in zip(range(start, end + 1), glyphs, strict=True)
+            if glyph and (glyph + delta) & 0xFFFF
+        ]
     return ranges

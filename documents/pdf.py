@@ -1,4 +1,4 @@
-"""Invoices, credit notes and receipts as PDFs: what stands on them and in which words. How they look is in the .typ files."""
+"""Invoices, credit notes and receipts as PDFs: what stands on them, in which words. How they look: the .typ files."""
 
 from __future__ import annotations
 
@@ -15,16 +15,35 @@ import money
 from documents import glyphs
 from documents.sheet import Attachment, Sheet
 from money import Money
-from records import AdjustmentView, InvoicePaymentView, InvoiceView, LineView, MerchantView, MethodView, PartyView, PaymentView
+from records import (
+    AdjustmentView,
+    InvoicePaymentView,
+    InvoiceView,
+    LineView,
+    MerchantView,
+    MethodView,
+    PartyView,
+    PaymentView,
+)
 
 Words = Callable[[str], str]
 File = tuple[str, str, bytes, str]  # name, media type, content, description
 Row = dict[str, str]
 
+NARROW = {
+    "number": 8,
+    "quantity": 16,
+    "price": 14,
+    "tax": 8,
+}  # longer ones get a fixed width and break, or no room is left for words
 INK_ON_PAPER = 4.5  # WCAG 2.2 contrast of text
+COLOUR = re.compile("#[0-9a-fA-F]{6}")
+SENDER_LINE = 74  # characters that fit on the one line above the address
 PLAIN_ACCENT = "#1d4e80"
 E_INVOICE = re.compile(rb"<(?:\w+:)?(?:CrossIndustryInvoice|Invoice|CreditNote)[\s>]")
-SKONTO = re.compile(r"#SKONTO#TAGE=(\d+)#PROZENT=(\d+(?:\.\d+)?)#(?:BASISBETRAG=(\d+(?:\.\d+)?)#)?")  # XRechnung, BR-DE-18
+SKONTO = re.compile(
+    r"#SKONTO#TAGE=(\d+)#PROZENT=(\d+(?:\.\d+)?)#(?:BASISBETRAG=(\d+(?:\.\d+)?)#)?"
+)  # XRechnung, BR-DE-18
 SUBJECT_CODE = re.compile(r"^#[A-Z]{3}#")  # UNTDID 4451 before a note, as BT-21 is written in one field
 
 missing = glyphs.missing
@@ -40,7 +59,7 @@ def invoice_pdf(
     words: Words,
     today: date,
 ) -> bytes:
-    """The invoice or credit note as PDF/A-3a and PDF/UA-1. `pay_url` is absolute; None where nothing can be paid online."""
+    """The invoice or credit note as PDF/A-3a and PDF/UA-1. `pay_url` is absolute; None: no paying online."""
     return invoice_sheet(
         invoice, merchant, pay_url=pay_url, language=language, attachments=attachments, words=words, today=today
     ).make()
@@ -78,8 +97,7 @@ def invoice_sheet(
     can_pay = pay_url is not None and invoice.open.minor > 0 and invoice.status == "open"
     data: dict[str, Any] = {
         **_paper(merchant, seller, language, words),
-        "title": f"{heading} ({_('copy')})" if invoice.is_copy else heading,
-        "description": _("%(heading)s from %(name)s") % {"heading": heading, "name": seller.name},
+        **_title(_("%(heading)s (copy)") % {"heading": heading} if invoice.is_copy else heading, seller, words),
         "date": [invoice.issued_on.year, invoice.issued_on.month, invoice.issued_on.day],
         "addressee": _address(invoice.buyer),
         "facts": _facts(invoice, pen, words),
@@ -115,12 +133,14 @@ def receipt_sheet(
     heading = _("Receipt %(reference)s") % {"reference": payment.reference}
     party = addressee or PartyView(payment.customer or payment.payer)
     pairs = [
-        (_("Paid on"), pen.date(on)),
+        (_("Paid on"), pen.day(on)),
         (_("Reference"), payment.reference),
         (_("Paid with"), method_name(payment.method, words)),
         (_("Paid by"), payment.payer),
     ]
-    rows = [(_("Invoice %(number)s") % {"number": part.number}, pen.number(part.amount)) for part in payment.allocations]
+    rows = [
+        (_("Invoice %(number)s") % {"number": part.number}, pen.number(part.amount)) for part in payment.allocations
+    ]
     if payment.credited:
         rows.append((_("Kept as credit"), pen.number(payment.credited)))
     given_back: list[Row] = []
@@ -130,11 +150,10 @@ def receipt_sheet(
         given_back.append(_row("total", _("Paid in the end"), pen, kept))
     data: dict[str, Any] = {
         **_paper(merchant, _as_party(merchant), language, words),
-        "title": heading,
-        "description": _("%(heading)s from %(name)s") % {"heading": heading, "name": merchant.name},
+        **_title(heading, _as_party(merchant), words),
         "date": [on.year, on.month, on.day],
         "addressee": _address(party),
-        "facts": [(_("Receipt"), payment.reference), (_("Date"), pen.date(on))],
+        "facts": [(_("Receipt"), payment.reference), (_("Date"), pen.day(on))],
         "heading": heading,
         "mark": "",
         "hints": [_("Rehearsal: no money moves")] if merchant.rehearsal else [],
@@ -173,7 +192,7 @@ class _Pen:
     def number(self, amount: Money) -> str:
         return _with_minus(money.format_number(amount, self.language))
 
-    def date(self, day: date) -> str:
+    def day(self, day: date) -> str:
         """With the month in letters; plain English puts the day first, as the portal does."""
         return format_date(day, "d MMMM y" if str(self.locale) == "en" else "long", locale=self.locale)
 
@@ -198,10 +217,10 @@ class _Pen:
         _ = words
         start, end = period
         if start and end:
-            return _("%(start)s to %(end)s") % {"start": self.date(start), "end": self.date(end)}
+            return _("%(start)s to %(end)s") % {"start": self.day(start), "end": self.day(end)}
         if start:
-            return _("from %(start)s") % {"start": self.date(start)}
-        return _("until %(end)s") % {"end": self.date(end)} if end else ""
+            return _("from %(start)s") % {"start": self.day(start)}
+        return _("until %(end)s") % {"end": self.day(end)} if end else ""
 
 
 def _with_minus(text: str) -> str:
@@ -231,16 +250,35 @@ def _paper(merchant: MerchantView, seller: PartyView, language: str, words: Word
         "lang": locale.language,
         "region": locale.territory,
         "rtl": locale.text_direction == "rtl",
-        "accent": readable_accent(merchant.accent),
+        "accent": merchant.accent if COLOUR.fullmatch(merchant.accent) else PLAIN_ACCENT,
+        "link": readable_accent(merchant.accent),
         "page": _("Page %(page)s of %(pages)s") % {"page": "{page}", "pages": "{pages}"},
-        "sender": {"name": seller.name, "line": " · ".join(_whole([seller.name, *lines]))},
+        "sender": {"name": seller.name, "line": _sender_line([seller.name, *lines])},
         "foot": [kept for column in columns if (kept := _whole(column))],
     }
 
 
+def _title(title: str, sender: PartyView, words: Words) -> dict[str, Any]:
+    """What the head of later pages prints, and what the file says about itself."""
+    _ = words
+    description = _("%(title)s from %(name)s") % {"title": title, "name": sender.name}
+    return {"title": title, "about": {"title": title, "description": description, "author": sender.name}}
+
+
+def _sender_line(parts: Iterable[str]) -> str:
+    """As many parts of the address as one line holds; the whole stands at the foot of the page."""
+    line = ""
+    for part in _whole(parts):
+        longer = f"{line} · {part}" if line else part
+        if line and len(longer) > SENDER_LINE:
+            break
+        line = longer
+    return line
+
+
 def readable_accent(accent: str) -> str:
     """The merchant's colour, darkened until it can be read on white paper; the plain one where it is not a colour."""
-    if not re.fullmatch(r"#[0-9a-fA-F]{6}", accent):
+    if not COLOUR.fullmatch(accent):
         return PLAIN_ACCENT
     parts = [int(accent[i : i + 2], 16) for i in (1, 3, 5)]
     while 1.05 / (_luminance(parts) + 0.05) < INK_ON_PAPER:
@@ -294,15 +332,15 @@ def _attached(files: Sequence[File]) -> tuple[Attachment, ...]:
 
 def _facts(invoice: InvoiceView, pen: _Pen, words: Words) -> list[tuple[str, str]]:
     _ = words
-    facts = [(_("Number"), invoice.number), (_("Date"), pen.date(invoice.issued_on))]
-    if invoice.kind != "credit_note":
-        facts.append((_("To pay by"), _("on receipt") if invoice.due_on_receipt else pen.date(invoice.due_on)))
+    facts = [(_("Number"), invoice.number), (_("Date"), pen.day(invoice.issued_on))]
+    if invoice.kind != "credit_note" and invoice.status != "void":
+        facts.append((_("To pay by"), _("on receipt") if invoice.due_on_receipt else pen.day(invoice.due_on)))
     facts += [(_("Your order"), invoice.po_number), (_("Your reference"), invoice.buyer_reference)]
     facts += [(_reference_name(code, words), text) for code, text in invoice.references]
     if invoice.period:
         facts.append((_("Period"), pen.period(invoice.period, words)))
     if invoice.delivered_on:
-        facts.append((_("Delivered"), pen.date(invoice.delivered_on)))
+        facts.append((_("Delivered"), pen.day(invoice.delivered_on)))
     facts.append((_("Your VAT number"), invoice.buyer.vat_number))
     return [fact for fact in facts if fact[1]]
 
@@ -313,16 +351,14 @@ def _reference_name(code: str, words: Words) -> str:
         "contract": _("Contract"),
         "project": _("Project"),
         "preceding invoice": _("Earlier invoice"),
-        "order": _("Your order"),
-        "sales order": _("Our order"),
-        "despatch": _("Despatch note"),
-        "receiving advice": _("Receipt of goods"),
-        "tender": _("Tender"),
+        "article": _("Item number"),
+        "buyer's article": _("Your item number"),
+        "standard article": _("Standard item number"),
+        "order line": _("Order line"),
         "object": _("Object"),
-        "buyer accounting": _("Your account code"),
-        "seller item": _("Item number"),
-        "buyer item": _("Your item number"),
-        "standard item": _("Standard item number"),
+        "account": _("Your account code"),
+        "origin": _("Country of origin"),
+        "classification": _("Classification"),
     }
     return names.get(code.replace("_", " "), code.replace("_", " ").capitalize())
 
@@ -348,9 +384,12 @@ def _lead(invoice: InvoiceView, pen: _Pen, words: Words, today: date) -> dict[st
         return {"text": _("In your favour"), "amount": pen.amount(invoice.total)}
     if invoice.open.minor <= 0:
         if invoice.settled_on:
-            return {"text": _("Paid on %(date)s. Nothing to pay.") % {"date": pen.date(invoice.settled_on)}, "amount": ""}
+            return {
+                "text": _("Paid on %(date)s. Nothing to pay.") % {"date": pen.day(invoice.settled_on)},
+                "amount": "",
+            }
         return {"text": _("Nothing to pay"), "amount": ""}
-    by = {"date": pen.date(invoice.due_on)}
+    by = {"date": pen.day(invoice.due_on)}
     if invoice.pays_itself:
         text = _("Taken automatically. You need do nothing.")
     elif invoice.due_on_receipt:
@@ -366,7 +405,7 @@ def _table(invoice: InvoiceView, pen: _Pen, words: Words) -> dict[str, Any]:
     """The lines, without the columns that would be empty. The currency is named once, in the header."""
     _ = words
     exponent = money.EXPONENTS[invoice.currency]
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "number": line.number,
             "text": line.name,
@@ -379,7 +418,7 @@ def _table(invoice: InvoiceView, pen: _Pen, words: Words) -> dict[str, Any]:
         }
         for line in invoice.lines
     ]
-    columns = [
+    columns: list[dict[str, Any]] = [
         {"key": "number", "title": _("No.")},
         {"key": "text", "title": _("Description")},
         {"key": "quantity", "title": _("Quantity")},
@@ -388,7 +427,14 @@ def _table(invoice: InvoiceView, pen: _Pen, words: Words) -> dict[str, Any]:
         {"key": "net", "title": _("Amount (%(currency)s)") % {"currency": invoice.currency}},
     ]
     always = ("text", "net")
-    return {"columns": [c for c in columns if c["key"] in always or any(row[c["key"]] for row in rows)], "rows": rows}
+    kept = [c for c in columns if c["key"] in always or any(row[c["key"]] for row in rows)]
+    for column in kept:
+        key = column["key"]
+        column["narrow"] = key in NARROW and any(len(row[key]) > NARROW[key] for row in rows)
+        if column["narrow"]:
+            for row in rows:
+                row[key] = glyphs.breakable(row[key], NARROW[key])
+    return {"columns": kept, "rows": rows}
 
 
 def _small_print(line: LineView, pen: _Pen, words: Words) -> list[str]:
@@ -407,7 +453,9 @@ def _signed(adjustment: AdjustmentView) -> Money:
 
 def _adjustment_name(adjustment: AdjustmentView, pen: _Pen, words: Words) -> str:
     _ = words
-    name = adjustment.text or (_("Charge") if adjustment.is_charge else _("Discount"))
+    is_code = re.fullmatch(r"\d{1,3}|[A-Z]{2,3}", adjustment.text.strip())  # UNTDID 5189, 7161: not for people
+    bare = _("Charge") if adjustment.is_charge else _("Discount")
+    name = bare if is_code else adjustment.text or bare
     return f"{name}, {pen.figure(_short(adjustment.percent))} %" if adjustment.percent else name
 
 
@@ -417,7 +465,12 @@ def _short(figure: str) -> str:
 
 
 def _row(kind: str, label: str, pen: _Pen, amount: Money) -> Row:
-    return {"kind": kind, "label": label, "currency": amount.currency if kind == "total" else "", "amount": pen.number(amount)}
+    return {
+        "kind": kind,
+        "label": label,
+        "currency": amount.currency if kind == "total" else "",
+        "amount": pen.number(amount),
+    }
 
 
 def _totals(invoice: InvoiceView, pen: _Pen, words: Words) -> list[Row]:
@@ -499,7 +552,7 @@ def _payment_label(payment: InvoicePaymentView, pen: _Pen, words: Words) -> str:
         "refund": _("Refund"),
     }
     name = names.get(payment.code, _("Payment"))
-    return ", ".join(_whole([" ".join(_whole([name, payment.reference])), pen.date(payment.on)]))
+    return ", ".join(_whole([" ".join(_whole([name, payment.reference])), pen.day(payment.on)]))
 
 
 def _sections(invoice: InvoiceView, pen: _Pen, words: Words) -> list[dict[str, Any]]:
@@ -512,7 +565,8 @@ def _sections(invoice: InvoiceView, pen: _Pen, words: Words) -> list[dict[str, A
             sections.append({"kind": kind, "title": title, "rows": rows})
 
     add("text", _("Terms of payment"), _paragraphs([_terms_in_words(invoice.terms, pen, words)]))
-    add("pairs", _("To pay by transfer"), _means(invoice.means, words) if invoice.kind != "credit_note" else [])
+    to_pay = invoice.status == "open" and invoice.open.minor > 0 and not invoice.pays_itself
+    add("pairs", _("To pay by transfer") if to_pay else _("Bank details"), _means(invoice.means, words))
     add("text", _("About VAT"), _paragraphs(reasons))
     if invoice.delivery:
         add("text", _("Delivered to"), [_address(invoice.delivery)] if _address(invoice.delivery) else [])
@@ -541,21 +595,16 @@ def _means(means: Sequence[tuple[str, str]], words: Words) -> list[tuple[str, st
     names = {
         "iban": _("IBAN"),
         "bic": _("BIC"),
-        "account": _("Account"),
         "account_name": _("Account holder"),
-        "name": _("Account holder"),
-        "holder": _("Account holder"),
-        "bank": _("Bank"),
         "reference": _("Reference"),
         "mandate": _("Permission to debit"),
-        "creditor": _("Creditor identifier"),
-        "card": _("Card"),
+        "card_last": _("Card ending"),
         "text": _("How to pay"),
     }
-    rows = []
+    rows: list[tuple[str, str]] = []
     for code, text in means:
         if text.strip() and code in names:
             bare = re.sub(r"\s", "", text)
             grouped = " ".join(bare[i : i + 4] for i in range(0, len(bare), 4)) if code == "iban" else text
             rows.append((names[code], grouped))
-    return rows
+    return list(dict.fromkeys(rows))

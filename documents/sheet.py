@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property, lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ HERE = Path(__file__).parent
 STANDARDS: list[typst.PDFStandard] = ["a-3a", "ua-1"]  # archival with files inside, and readable by screen readers
 ONE_PAGE = 14  # with more lines than this it is not worth trying whether one page is enough
 PAGES = re.compile(rb"/Type\s*/Pages\s*/Count (\d+)")
+SETTINGS = ("about", "lang", "region", "rtl", "accent", "link", "url", "key", "kind")  # of a sheet's data: not printed
+UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # not allowed in XMP, which is XML
 LATIN = re.compile(r"[^ -~\n\u00a1-\u00ff\u20ac]")
 
 log = logging.getLogger(__name__)
@@ -31,7 +34,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file inside the PDF. `relation` is the PDF/A-3 relationship: alternative (the same invoice as data), supplement."""
+    """A file inside the PDF. `relation`, as PDF/A-3 says it: alternative (the same invoice as data) or supplement."""
 
     name: str
     media_type: str
@@ -55,7 +58,9 @@ class Sheet:
         digest = hashlib.sha256(_edition().encode())
         digest.update(json.dumps([self.source, self.data, self.on.isoformat()], sort_keys=True).encode())
         for file in self.attachments:
-            digest.update(json.dumps([file.name, file.media_type, file.description, file.relation, len(file.content)]).encode())
+            digest.update(
+                json.dumps([file.name, file.media_type, file.description, file.relation, len(file.content)]).encode()
+            )
             digest.update(file.content)
         return digest.hexdigest()
 
@@ -73,36 +78,44 @@ class Sheet:
 
     def _set(self, drawable: Callable[[str], glyphs.Drawable]) -> bytes:
         families: dict[str, None] = {}
+        right_to_left = bool(self.data["rtl"])
 
         def cleaned(value: Any) -> Any:
             if isinstance(value, str):
                 ready = drawable(value)
                 families.update(dict.fromkeys(ready.families))
-                return ready.text
+                return glyphs.isolated(ready.text, right_to_left)
             if isinstance(value, dict):
-                return {key: cleaned(item) for key, item in value.items()}
+                return {key: item if key in SETTINGS else cleaned(item) for key, item in value.items()}
             if isinstance(value, list | tuple):
                 return [cleaned(item) for item in value]
             return value
 
         data = cleaned(self.data)
-        if self.data.get("pay"):
-            data["pay"]["url"] = self.data["pay"]["url"]  # an address, not text
+        data["about"] = {name: UNWRITABLE.sub(" ", text) for name, text in self.data["about"].items()}
         data["families"] = list(families)
         data["attachments"] = [
-            [file.name, _transportable(file.content), file.media_type, cleaned(file.description), file.relation]
+            [
+                file.name,
+                _transportable(file.content),
+                file.media_type,
+                UNWRITABLE.sub(" ", file.description),
+                file.relation,
+            ]
             for file in self.attachments
         ]
         compiler = _compiler(bool(families))
+        made = b""
         for single in (True, False) if len(data.get("rows", ())) <= ONE_PAGE else (False,):
-            made = compiler.compile(
+            set_once = compiler.compile(
                 input=str(HERE / self.source),
                 format="pdf",
                 sys_inputs={"d": json.dumps(data | {"single": single}, ensure_ascii=False)},
                 pdf_standards=STANDARDS,
                 timestamp=datetime(self.on.year, self.on.month, self.on.day, 12, tzinfo=UTC),
             )
-            assert isinstance(made, bytes)
+            assert isinstance(set_once, bytes)
+            made = set_once
             if single and (pages := PAGES.search(made)) and pages[1] == b"1":
                 break
         return _packed(made)
@@ -113,7 +126,10 @@ def _packed(made: bytes) -> bytes:
     packed = io.BytesIO()
     with pikepdf.open(io.BytesIO(made)) as document:
         document.save(
-            packed, object_stream_mode=pikepdf.ObjectStreamMode.generate, deterministic_id=True, fix_metadata_version=False
+            packed,
+            object_stream_mode=pikepdf.ObjectStreamMode.generate,
+            deterministic_id=True,
+            fix_metadata_version=False,
         )
     return packed.getvalue()
 
@@ -134,7 +150,9 @@ def _compiler(with_machine_fonts: bool) -> typst.Compiler:
     name = "machine" if with_machine_fonts else "shipped"
     compiler: typst.Compiler | None = getattr(_mine, name, None)
     if compiler is None:
-        compiler = typst.Compiler(root=str(HERE), font_paths=_fonts(with_machine_fonts), ignore_system_fonts=not with_machine_fonts)
+        compiler = typst.Compiler(
+            root=str(HERE), font_paths=_fonts(with_machine_fonts), ignore_system_fonts=not with_machine_fonts
+        )
         setattr(_mine, name, compiler)
     return compiler
 
@@ -147,7 +165,7 @@ def _fonts(with_machine_fonts: bool) -> typst.Fonts:
 @lru_cache(maxsize=1)
 def _edition() -> str:
     """Changes whenever the same data would give other bytes."""
-    digest = hashlib.sha256(typst.__version__.encode())
+    digest = hashlib.sha256(version("typst").encode())
     for path in sorted([*HERE.glob("*.typ"), *HERE.glob("*.py"), *glyphs.FONTS.glob("*.ttf")]):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
