@@ -40,8 +40,6 @@ def create_app(env: Environ | None = None) -> Flask:
     """The application. Without an environment it is a process's own: reads it and makes everything ready."""
     env = env or startup.make_ready("web")
     app = Flask("portal", root_path=str(processes.ROOT), static_folder=None, template_folder=None)
-    app.config["SECRET_KEY"] = env.keys[0]
-    app.config["SECRET_KEY_FALLBACKS"] = list(env.keys[1:])
     theming.install(app, env)
     assets.install(app, env)
     blueprints.register(app, env)

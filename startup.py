@@ -25,13 +25,13 @@ def make_ready(process: str) -> Environ:
     """Everything but the schema's version. Nothing is connected yet. Raises BadEnvironment."""
     env = environ.read()
     logs.start(process)
+    database.open_database(env.database_url)
     configure(env)
     return env
 
 
 def configure(env: Environ) -> None:
-    """Hand the environment to the modules that need it."""
-    database.open_database(env.database_url)
+    """Hand the environment to the modules that need it, the database apart."""
     dates.start_at(env.now, _since(env))
     links.configure(env)
     connections.configure(env)

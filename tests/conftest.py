@@ -21,6 +21,7 @@ import pytest
 import database
 import environ
 import migrations
+import startup
 from tests.cast import Cast, make_cast
 from tests.postgres import Server
 from tests.synchronous import Queue
@@ -122,7 +123,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in environ_names():
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PORTAL_HOME", str(folder))
-    monkeypatch.setenv("SECRET_KEY", "a key for tests only, long enough to sign with")
+    monkeypatch.setenv("SECRET_KEY", "a key for tests only - long enough to sign with")
     return folder
 
 
@@ -135,8 +136,10 @@ def environ_names() -> tuple[str, ...]:
 
 @pytest.fixture
 def env(home: Path) -> environ.Environ:
-    """What `environ.read()` gives in this test. With `database_url` it names that database."""
-    return environ.read()
+    """What `environ.read()` gives in this test, handed to who needs it. After `db` it names that database."""
+    read = environ.read()
+    startup.configure(read)
+    return read
 
 
 @pytest.fixture
