@@ -40,7 +40,7 @@ def page(
     named gets the whole page. Partials are rendered with `fragment=True`: one that pushes an address begins with
     `{% if fragment %}<title>…</title>{% endif %}`.
     """
-    return _answer(template, partial, 200, context)
+    return _answer(template, partial, status, context)
 
 
 def invalid(partial: str, *, page: str, **context: Any) -> Response:

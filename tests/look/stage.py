@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from bs4 import BeautifulSoup
 from flask import Flask, Response, current_app, g, render_template, request
 
 import environ
@@ -62,3 +63,8 @@ def add_page(app: Flask, path: str, source: str, **context: Any) -> None:
         return current_app.make_response(render_template(template, **context))
 
     app.add_url_rule(path, f"page-{path}", show)
+
+
+def read_html(text: str) -> Any:
+    """A page to look things up in; what is not there fails the test that asks."""
+    return BeautifulSoup(text, "lxml")

@@ -5,12 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bs4 import BeautifulSoup
 from flask import Flask, Response
 
 import theming
 from blueprints import respond
-from tests.look.stage import HARTWELL, add_page, make_app
+from tests.look.stage import HARTWELL, add_page, make_app, read_html
 
 PAGE = (
     "{% extends 'layout.html' %}{% block title %}Invoices{% endblock %}{% block main %}<h1>Invoices</h1>{% endblock %}"
@@ -25,7 +24,7 @@ def app(home: Path) -> Flask:
 
 
 def test_a_page_has_its_landmarks_in_order(app: Flask) -> None:
-    page = BeautifulSoup(app.test_client().get("/invoices").text, "lxml")
+    page = read_html(app.test_client().get("/invoices").text)
     assert [found.name for found in page.body.find_all(["header", "nav", "main", "footer"])] == [
         *("header", "nav", "main", "footer"),
     ]
@@ -38,7 +37,7 @@ def test_a_page_has_its_landmarks_in_order(app: Flask) -> None:
 
 
 def test_one_sheet_and_one_script(app: Flask) -> None:
-    page = BeautifulSoup(app.test_client().get("/invoices").text, "lxml")
+    page = read_html(app.test_client().get("/invoices").text)
     assert len(page.select("link[rel=stylesheet]")) == 1
     assert [script.has_attr("defer") for script in page.select("script")] == [True]
 
@@ -58,7 +57,7 @@ def test_an_invalid_page_says_so_in_its_title(home: Path) -> None:
 def test_notices_and_the_rehearsal_stand_on_top(home: Path) -> None:
     app = make_app(home)
     add_page(app, "/invoices", PAGE, notices=[("good", "Removed.")], merchant=replace(HARTWELL, rehearsal=True))
-    main = BeautifulSoup(app.test_client().get("/invoices").text, "lxml").main
+    main = read_html(app.test_client().get("/invoices").text).main
     assert main.select_one("#rehearsal").text == "This is a rehearsal: no money moves."
     assert main.select_one(".note.good").text.strip() == "Removed."
 
@@ -67,7 +66,7 @@ def test_notices_and_the_rehearsal_stand_on_top(home: Path) -> None:
 def test_a_refusal_looks_like_the_portal(home: Path, status: int) -> None:
     app = make_app(home)
     app.add_url_rule("/no", "no", lambda: respond.refused(status))
-    page = BeautifulSoup(app.test_client().get("/no").text, "lxml")
+    page = read_html(app.test_client().get("/no").text)
     assert page.h1.text
     assert page.select_one("link[rel=stylesheet]")
     assert page.select_one("#contact")
@@ -89,7 +88,7 @@ def test_our_own_failure_needs_nothing_but_the_template(home: Path, template: st
     app.add_url_rule("/fail", "fail", fail)
     answer = app.test_client().get("/fail")
     assert answer.status_code == status
-    page = BeautifulSoup(answer.text, "lxml")
+    page = read_html(answer.text)
     assert page.h1.text in ("Something went wrong on our side", "The portal is closed just now")
     assert "database" not in answer.text
 
@@ -98,7 +97,7 @@ def test_the_example_theme_is_rendered(home: Path) -> None:
     shutil.copytree(theming.ROOT / "themes" / "example", home / "themes" / "example")
     app = make_app(home, theme="example")
     add_page(app, "/invoices", PAGE)
-    page = BeautifulSoup(app.test_client().get("/invoices").text, "lxml")
+    page = read_html(app.test_client().get("/invoices").text)
     assert page.select_one("header .brand").text == "Hartwell Garden Services"
     assert "Since 1987" in page.header.text
     assert "We answer on working days" in page.footer.text

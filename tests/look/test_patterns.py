@@ -2,17 +2,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-
-from bs4 import BeautifulSoup
+from typing import Any
 
 from blueprints.admin import patterns
-from tests.look.stage import make_app
+from tests.look.stage import make_app, read_html
 
 
-def soup(home: Path) -> BeautifulSoup:
+def soup(home: Path) -> Any:
     answer = make_app(home).test_client().get("/admin/patterns")
     assert answer.status_code == 200
-    return BeautifulSoup(answer.text, "lxml")
+    return read_html(answer.text)
 
 
 def test_the_pattern_page_is_for_staff(home: Path) -> None:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from jinja2 import meta
+from jinja2 import Environment, meta
 
 import theming
 from tests.look.stage import make_app
@@ -15,11 +15,39 @@ FILES = sorted(theming.TEMPLATES.rglob("*.html"))
 PAGES = [path for path in FILES if "mail" not in path.relative_to(theming.TEMPLATES).parts]
 PARTIALS = [path for path in PAGES if path.name.startswith("_")]
 # What every page is given besides what its view hands over.
-EVERYWHERE = ["merchant", "person", "group", "staff", "notices", "current", "static_url", "language", "direction", "today", "csrf_token", "timezone", "scripts", "fragment", "invalid", "is_page", "dom_id", "url_for", "gettext", "ngettext", "_", "home_path"]
+EVERYWHERE = [
+    "merchant",
+    "person",
+    "group",
+    "staff",
+    "notices",
+    "current",
+    "static_url",
+    "language",
+    "direction",
+    "today",
+    "csrf_token",
+    "timezone",
+    "scripts",
+    "fragment",
+    "invalid",
+    "is_page",
+    "dom_id",
+    "url_for",
+    "gettext",
+    "ngettext",
+    "_",
+    "home_path",
+]
 MACHINE_WORDS = (
     "billing group|allocation|attempt|mandate|dunning|gateway|idempotency|token|webhook|please|successfully|"
     "submit|click here"
 )
+
+
+@pytest.fixture(scope="module")
+def env(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    return make_app(tmp_path_factory.mktemp("home")).jinja_env
 
 
 def named(path: Path) -> str:
@@ -56,19 +84,18 @@ def test_every_form_that_changes_something_carries_the_form_token(path: Path) ->
 
 
 @pytest.mark.parametrize("path", PARTIALS, ids=named)
-def test_a_partial_says_first_what_it_accepts_and_uses_nothing_else(path: Path, tmp_path: Path) -> None:
+def test_a_partial_says_first_what_it_accepts_and_uses_nothing_else(path: Path, env: Environment) -> None:
     text = path.read_text()
     accepts = re.match(r"\{# Accepts: (.*?)#\}", text, flags=re.S)
     assert accepts, "the first line is the contract"
-    env = make_app(tmp_path).jinja_env
     used = meta.find_undeclared_variables(env.parse(text)) - set(EVERYWHERE) - set(env.globals)
     missing = {name for name in used if not re.search(rf"\b{name}\b", accepts[1])}
     assert not missing, f"used and not in the Accepts line: {missing}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)
-def test_every_template_compiles(path: Path, tmp_path: Path) -> None:
-    make_app(tmp_path).jinja_env.get_template(named(path))
+def test_every_template_compiles(path: Path, env: Environment) -> None:
+    env.get_template(named(path))
 
 
 @pytest.mark.parametrize("path", [path for path in PAGES if "admin" not in path.parts], ids=named)
