@@ -475,7 +475,12 @@ class GatewayEvent(Table):
 
     class Meta:
         table_name = "gateway_event"
-        indexes = ((("connection", "event_id"), True), (("settled_at", "id"), False))
+        indexes = (
+            (("connection", "event_id"), True),
+            (("connection", "ours"), False),
+            (("connection", "theirs"), False),
+            (("settled_at", "id"), False),
+        )
 
 
 class LedgerEntry(Table):
