@@ -58,6 +58,11 @@ def open_sandbox(*, now: datetime) -> Connection:
     return found
 
 
+def in_use() -> list[Connection]:
+    """Every connection whose changes are read."""
+    return list(Connection.select().where(Connection.ended_at.is_null()))
+
+
 def find(provider: str) -> list[Connection]:
     return list(Connection.select().where(Connection.provider == provider, Connection.ended_at.is_null()))
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import database
-from billing import dates
+from billing import connections, dates, events, payments
 from models import ClockLock, ClockRun
 from workers import queue
 
@@ -35,11 +35,24 @@ class Duty:
     run: Callable[[datetime], object]
 
 
+EVERY_TICK = timedelta(0)
+
+
 def _clean_queue(now: datetime) -> None:
     queue.clean_up()
 
 
-DUTIES: tuple[Duty, ...] = (Duty("queue.clean_up", timedelta(minutes=1), _clean_queue),)
+def _pull_changes(now: datetime) -> None:
+    for connection in connections.in_use():
+        queue.enqueue("workers.events.pull", connection.id)
+
+
+DUTIES: tuple[Duty, ...] = (
+    Duty("payments.sweep", EVERY_TICK, payments.sweep),
+    Duty("events.sweep", timedelta(seconds=30), events.sweep),
+    Duty("events.pull", timedelta(hours=1), _pull_changes),
+    Duty("queue.clean_up", timedelta(minutes=1), _clean_queue),
+)
 
 
 def tick(now: datetime, holder: str, duties: tuple[Duty, ...] = DUTIES) -> list[str]:

@@ -59,6 +59,8 @@ def apply_outcome(attempt: Attempt, told: Told, *, by: history.Actor = history.G
     for letter in owed:
         if letter:
             queue.enqueue("workers.letters.send", letter)
+    if moved and payment.state == Payment.UNKNOWN:
+        queue.enqueue("workers.payments.ask", attempt.id)
     if told.setup and payment.keep_method and told.outcome in (Outcome.SUCCEEDED, Outcome.PROCESSING):
         queue.enqueue("workers.payments.store_method", attempt.id)
     return payment
