@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 from lxml import etree
 
@@ -170,7 +171,7 @@ def _ids(xml: Reader, party: etree._Element | None) -> tuple[tuple[str, str], ..
     return tuple((item.get("schemeID") or "", value) for item in items if (value := flat(item)))
 
 
-def _address(xml: Reader, address: etree._Element | None) -> dict[str, object]:
+def _address(xml: Reader, address: etree._Element | None) -> dict[str, Any]:
     paths = ("ram:LineOne", "ram:LineTwo", "ram:LineThree")
     return {
         "lines": tuple(line for path in paths if (line := xml.text(address, path))),
@@ -237,7 +238,9 @@ def _line(xml: Reader, item: etree._Element, head: etree._Element | None, level:
         tax_category=xml.text(settlement, "ram:ApplicableTradeTax/ram:CategoryCode"),
         tax_rate=xml.decimal(settlement, "ram:ApplicableTradeTax/ram:RateApplicablePercent"),
         period=_period(xml, settlement),
-        adjustments=tuple(_adjustment(xml, child) for child in xml.all(settlement, "ram:SpecifiedTradeAllowanceCharge")),
+        adjustments=tuple(
+            _adjustment(xml, child) for child in xml.all(settlement, "ram:SpecifiedTradeAllowanceCharge")
+        ),
         references=_references(xml, product, agreement, settlement),
         properties=tuple(
             (name, xml.text(child, "ram:Value") or "")
@@ -263,7 +266,9 @@ def _references(
         ("account", xml.text(settlement, "ram:ReceivableSpecifiedTradeAccountingAccount/ram:ID")),  # BT-133
         ("origin", xml.text(product, "ram:OriginTradeCountry/ram:ID")),  # BT-159
     ]
-    found += [("classification", text) for text in xml.texts(product, "ram:DesignatedProductClassification/ram:ClassCode")]
+    found += [
+        ("classification", text) for text in xml.texts(product, "ram:DesignatedProductClassification/ram:ClassCode")
+    ]
     return tuple((kind, text) for kind, text in found if text)
 
 
@@ -325,7 +330,7 @@ def _means(xml: Reader, settlement: etree._Element) -> tuple[PaymentMeans, ...]:
 
 
 def _attachments(xml: Reader, agreement: etree._Element) -> tuple[Attachment, ...]:
-    """BG-24. A reference with type 130 is the invoiced object (BT-18), one with 50 the tender (BT-17): no attachments."""
+    """BG-24. A reference of type 130 is the invoiced object (BT-18), one of 50 the tender (BT-17): no attachments."""
     return tuple(
         xml.attachment(
             item,

@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from functools import lru_cache, partial
+from functools import partial
+from typing import Any
 
+from accounting.cells import Unclear, clean, day, day_first_of, folded, minor, number, point_of
 from accounting.contract import Document, Kind, Line, Party, Refused, Tax
 from accounting.sums import CREDIT_NOTES, INVOICES, check
 from accounting.xml import plain, vat
-from money import EXPONENTS, BadAmount, allocate, as_decimal, from_decimal
+from money import EXPONENTS, BadAmount, allocate, as_decimal
 
 # What a column means, by the names it goes by: lower case, anything but letters and digits left out.
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -29,12 +31,29 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "due_on": ("dueon", "duedate", "paymentdue", "faelligam", "fälligam", "fälligkeit"),
     "currency": ("currency", "currencycode", "invoicecurrency", "waehrung", "währung"),
     "customer_id": ("customerid", "customernumber", "customerno", "clientid", "accountnumber", "kundennummer"),
-    "customer_name": ("customername", "customer", "client", "clientname", "contactname", "company", "kunde", "kundenname"),
+    "customer_name": (
+        "customername",
+        "customer",
+        "client",
+        "clientname",
+        "contactname",
+        "company",
+        "kunde",
+        "kundenname",
+    ),
     "customer_vat_number": ("customervatnumber", "vatnumber", "vatid", "taxid", "ustidnr", "ustid"),
     "customer_registration_number": ("customerregistrationnumber", "registrationnumber"),
     "customer_email": ("customeremail", "email", "emailaddress"),
     "customer_phone": ("customerphone", "phone"),
-    "customer_address": ("customeraddress", "address", "street", "billingaddress", "poaddressline1", "strasse", "straße"),
+    "customer_address": (
+        "customeraddress",
+        "address",
+        "street",
+        "billingaddress",
+        "poaddressline1",
+        "strasse",
+        "straße",
+    ),
     "customer_address_2": ("customeraddress2", "address2", "street2", "poaddressline2"),
     "customer_postcode": ("customerpostcode", "postcode", "postalcode", "zip", "zipcode", "popostalcode", "plz"),
     "customer_city": ("customercity", "city", "town", "pocity", "ort"),
@@ -79,17 +98,12 @@ CREDIT_WORDS = ("credit note", "credit memo", "creditnote", "credit", "gutschrif
 INVOICE_WORDS = ("", "invoice", "bill", "rechnung", "accrec")
 CORRECTION_WORDS = ("correction", "corrected invoice", "korrektur")
 
-_NUMBER = re.compile(r"[+-]?\d[\d., ]*|[+-]?[.,]\d+", re.ASCII)
-_LOOSE = re.compile("[\\s\u00a0\u202f\u2009'\u2019]")
-_SIGNS = re.compile(r"^[^\d.,()+-]{1,4}|[^\d.,()+-]{1,4}$")
-_CONTROLS = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
-
 
 def read(content: bytes, *, currency: str | None = None) -> Iterator[Document | Refused]:
     """Every invoice of a CSV file, in the order in which they end; a Refused for each that cannot be.
 
-    `currency`: for rows that name none. Amounts of the file are of the row's currency. Raises Refused for what concerns the
-    file as a whole: its encoding, its columns, mixed ways of writing numbers or dates.
+    `currency`: for rows that name none. Raises Refused for what concerns the file as a whole: its encoding, its
+    columns, mixed ways of writing numbers or dates.
     """
     text = _decoded(content)
     sheet = _Sheet.of(text, currency)
@@ -156,14 +170,14 @@ class _Sheet:
                 header = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), [])
             except csv.Error:
                 continue
-            score = sum(_folded(name) in NAMES for name in header)
+            score = sum(folded(name) in NAMES for name in header)
             if best is None or score > best[0]:
                 best = (score, delimiter, header)
         if best is None:
             raise Refused("bad_csv", 1 + skipped, why="the header has an open quote")
         columns: dict[str, int] = {}
         for at, name in enumerate(best[2]):
-            if column := NAMES.get(_folded(name)):
+            if column := NAMES.get(folded(name)):
                 if column in columns:
                     raise Refused("double_column", 1 + skipped, column=column)
                 columns[column] = at
@@ -190,7 +204,7 @@ class _Sheet:
 
     def number(self, row: Row) -> str:
         at = self.columns["number"]
-        return _clean(row[1][at]) if at < len(row[1]) else ""
+        return clean(row[1][at]) if at < len(row[1]) else ""
 
     def judge(self) -> None:
         """How does the file write decimals and dates, and which invoices' rows stand apart?"""
@@ -203,10 +217,10 @@ class _Sheet:
         for line, cells in self.rows():
             width = len(cells)
             for at in numbers:
-                if at < width and (mark := _point(cells[at])) and mark not in points:
+                if at < width and (mark := point_of(cells[at])) and mark not in points:
                     points[mark] = (line, cells[at])
             for at in dates:
-                if at < width and (order := _day_first(cells[at])) is not None and order not in orders:
+                if at < width and (order := day_first_of(cells[at])) is not None and order not in orders:
                     orders[order] = (line, cells[at])
             number = self.number((line, cells))
             if number != last:
@@ -303,7 +317,7 @@ class _Sheet:
                 raise Refused("too_many_cells", line)
             for column, at in self.of_invoice:
                 text = cells[at] if at < len(cells) else ""
-                if text and (text := _clean(text)) and head.setdefault(column, text) != text:
+                if text and (text := clean(text)) and head.setdefault(column, text) != text:
                     raise Refused("differs_in_rows", line, column=column)
         return head
 
@@ -312,7 +326,7 @@ class _Sheet:
         found: list[Line] = []
         stated: dict[tuple[str, str], int] = {}
         for line, cells in rows:
-            cell = {column: _clean(cells[at]) for column, at in self.of_line if at < len(cells) and cells[at]}
+            cell = {column: clean(cells[at]) for column, at in self.of_line if at < len(cells) and cells[at]}
             get = partial(_get, cell)
             net = self._amount(cell, currency, line, "line_net")
             quantity, price = self._fraction(get("quantity"), line), self._fraction(get("price"), line)
@@ -357,28 +371,28 @@ class _Sheet:
         if not text:
             return None
         try:
-            return _minor(_number(text, self.point), currency)
+            return minor(number(text, self.point), currency)
         except BadAmount as error:
             raise Refused("bad_amount", line, text=text[:40], why=error.code) from None
-        except _Unclear:
+        except Unclear:
             raise Refused("unclear_amount", line, text=text[:40]) from None
 
     def _fraction(self, text: str, line: int) -> str | None:
         if not text:
             return None
         try:
-            return plain(_number(text, self.point))
+            return plain(number(text, self.point))
         except BadAmount:
             raise Refused("bad_number", line, text=text[:40]) from None
-        except _Unclear:
+        except Unclear:
             raise Refused("unclear_amount", line, text=text[:40]) from None
 
     def _date(self, text: str, line: int) -> date | None:
         if not text:
             return None
         try:
-            return _day(text, self.day_first)
-        except _Unclear:
+            return day(text, self.day_first)
+        except Unclear:
             raise Refused("unclear_date", line, text=text[:40]) from None
         except ValueError:
             raise Refused("bad_date", line, text=text[:40]) from None
@@ -395,8 +409,8 @@ def _sums(
     rows: int,
     currency: str,
     line: int,
-) -> dict[str, object]:
-    """The totals, stated or worked out. What is stated wins and is checked; a missing tax is what total and net leave."""
+) -> dict[str, Any]:
+    """The totals, stated or worked out. What is stated wins and is checked; a missing tax is total less net."""
     net, tax, total = amount("net"), amount("tax"), amount("total")
     prepaid, rounding, payable = amount("prepaid"), amount("rounding") or 0, amount("payable")
     if lines:
@@ -491,100 +505,3 @@ def _type(text: str, line: int) -> str:
     if folded in INVOICES | CREDIT_NOTES:
         return folded
     raise Refused("unknown_kind", line, text=text[:40])
-
-
-# --- cells ----------------------------------------------------------------------------------------------------------
-
-
-class _Unclear(Exception):
-    """It may mean two things."""
-
-
-def _folded(name: str) -> str:
-    return "".join(mark for mark in name.lower() if mark.isalnum())
-
-
-@lru_cache(maxsize=65536)
-def _clean(text: str) -> str:
-    return _CONTROLS.sub("", text).replace("\r\n", "\n").replace("\r", "\n").strip()
-
-
-@lru_cache(maxsize=65536)
-def _bare(text: str) -> str:
-    """A number without blanks, currency sign and the ways bookkeepers write below zero: "(1.00)", "1.00-"."""
-    bare = _LOOSE.sub("", text).replace("−", "-")
-    bare = _SIGNS.sub("", bare)
-    if bare.startswith("(") and bare.endswith(")"):
-        bare = "-" + bare[1:-1]
-    if bare.endswith("-"):
-        bare = "-" + bare[:-1]
-    return bare
-
-
-@lru_cache(maxsize=65536)
-def _point(text: str) -> str:
-    """The decimal sign that a cell proves; "" if it proves none."""
-    bare = _bare(text).lstrip("+-")
-    marks = [mark for mark in bare if mark in ".,"]
-    if not marks or not _NUMBER.fullmatch(bare):
-        return ""
-    if len(set(marks)) == 2:
-        return marks[-1]
-    if len(marks) > 1:  # it groups thousands, so the other one is the decimal sign
-        return "," if marks[0] == "." else "."
-    whole, rest = bare.split(marks[0])
-    groups = len(rest) == 3 and 1 <= len(whole) <= 3 and not whole.startswith("0")
-    return "" if groups else marks[0]
-
-
-@lru_cache(maxsize=65536)
-def _number(text: str, point: str) -> str:
-    """A plain decimal. Raises BadAmount, _Unclear."""
-    bare = _bare(text)
-    if not re.fullmatch(r"[+-]?[\d.,]*\d[\d.,]*", bare, re.ASCII):
-        raise BadAmount("not_a_number")
-    if not point and ("." in bare or "," in bare):
-        raise _Unclear
-    group = "," if point == "." else "."
-    whole, *rest = bare.split(point) if point else [bare]
-    if len(rest) > 1 or (rest and group in rest[0]):
-        raise BadAmount("not_a_number")
-    if group in whole and not re.fullmatch(rf"[+-]?\d{{1,3}}(\{group}\d{{3}})+", whole, re.ASCII):
-        raise BadAmount("not_a_number")
-    return f"{whole.replace(group, '') or '0'}.{rest[0]}" if rest and rest[0] else whole.replace(group, "") or "0"
-
-
-@lru_cache(maxsize=65536)
-def _minor(text: str, currency: str) -> int:
-    return from_decimal(text, currency)
-
-
-_ISO = re.compile(r"(\d{4})[-/.]?(\d\d?)[-/.]?(\d\d?)(?:[T ][\d:.]*Z?)?", re.ASCII)
-_DOTTED = re.compile(r"(\d\d?)\. ?(\d\d?)\. ?(\d{4})(?: [\d:]*)?", re.ASCII)
-_SLASHED = re.compile(r"(\d\d?)[/-](\d\d?)[/-](\d{4})(?: [\d:]*(?: ?[AP]M)?)?", re.ASCII | re.IGNORECASE)
-
-
-@lru_cache(maxsize=8192)
-def _day_first(text: str) -> bool | None:
-    """What order of day and month a cell proves; None if none."""
-    found = _SLASHED.fullmatch(text.strip())
-    if not found or (int(found[1]) > 12) == (int(found[2]) > 12):
-        return None
-    return int(found[1]) > 12
-
-
-@lru_cache(maxsize=8192)
-def _day(text: str, day_first: bool | None) -> date:
-    """Raises ValueError, _Unclear."""
-    if found := _ISO.fullmatch(text):
-        if len(text) < 8 or (not any(mark in text for mark in "-/.") and len(text) != 8):
-            raise ValueError(text)
-        return date(int(found[1]), int(found[2]), int(found[3]))
-    if found := _DOTTED.fullmatch(text):
-        return date(int(found[3]), int(found[2]), int(found[1]))
-    if found := _SLASHED.fullmatch(text):
-        first, second = int(found[1]), int(found[2])
-        if day_first is None and first != second:
-            raise _Unclear
-        return date(int(found[3]), second, first) if day_first else date(int(found[3]), first, second)
-    raise ValueError(text)

@@ -19,7 +19,9 @@ def embedded(content: bytes) -> bytes:
     try:
         with pikepdf.open(io.BytesIO(content)) as pdf:
             files = {name: spec for name, spec in pdf.attachments.items() if name.lower().endswith(".xml")}
-            known = sorted((name for name in files if name.lower() in NAMES), key=lambda name: NAMES.index(name.lower()))
+            known = sorted(
+                (name for name in files if name.lower() in NAMES), key=lambda name: NAMES.index(name.lower())
+            )
             if not known and len(files) != 1:
                 raise Refused("pdf_without_xml")
             return _bytes(files[known[0] if known else next(iter(files))])

@@ -30,7 +30,7 @@ def read(source: Path | bytes, name: str = "", *, currency: str | None = None) -
 
 
 def kind(content: bytes) -> str:
-    """"pdf", "xml" or "csv", by the first bytes."""
+    """ "pdf", "xml" or "csv", by the first bytes."""
     start = content[:1024]
     if b"%PDF-" in start:
         return "pdf"
@@ -129,4 +129,3 @@ def sentence(code: str, values: dict[str, Any]) -> str:
     if code == "missing":
         values = {"what": f"{TERMS.get(values['what'], '')} ({values['what']})".strip()}
     return REASONS[code] % values
-

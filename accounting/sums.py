@@ -7,20 +7,61 @@ from collections.abc import Callable, Iterable
 from accounting.contract import Document, Line, Refused
 from money import as_decimal
 
-CREDIT_NOTES = frozenset("81 83 261 262 296 308 381 396 420 458 502 503 532".split())
+CREDIT_NOTES = frozenset(("81", "83", "261", "262", "296", "308", "381", "396", "420", "458", "502", "503", "532"))
 # UNTDID 1001 as EN 16931 allows it (BT-3), without 325: a proforma invoice claims nothing.
 INVOICES = frozenset(
-    """71 80 82 84 102 130 202 203 204 211 218 219 295 326 331 380 382 383 384 385 386 387 388 389 390 393 394 395
-    456 457 471 472 473 480 500 501 527 553 575 623 633 751 780 817 870 875 876 877 935""".split()
+    (
+        *("71", "80", "82", "84", "102", "130", "202", "203", "204", "211", "218", "219", "295", "326", "331", "380"),
+        *(
+            "382",
+            "383",
+            "384",
+            "385",
+            "386",
+            "387",
+            "388",
+            "389",
+            "390",
+            "393",
+            "394",
+            "395",
+            "456",
+            "457",
+            "471",
+            "472",
+        ),
+        *(
+            "473",
+            "480",
+            "500",
+            "501",
+            "527",
+            "553",
+            "575",
+            "623",
+            "633",
+            "751",
+            "780",
+            "817",
+            "870",
+            "875",
+            "876",
+            "877",
+        ),
+        "935",
+    )
 )
 
 
-def check(document: Document, where: Callable[[str], int | None], counted: Iterable[Iterable[Line]] | None = None) -> Document:
+def check(
+    document: Document, where: Callable[[str], int | None], counted: Iterable[Iterable[Line]] | None = None
+) -> Document:
     """The document itself, if its sums agree. `where` tells the line of a total by its BT number.
 
-    `counted`: the lines that make BT-106, where it is not simply those of the first level; any of several readings will do.
-    Documents without lines or without a tax breakdown (Factur-X MINIMUM and BASIC WL, plain CSV) are held to what they
-    have. Amounts collected for third parties add to what is due (XRechnung extension, BR-DEX-09).
+    `counted`: the lines that make BT-106, where it is not simply those of the first level; one reading of several
+    must do.
+    Documents without lines or without a tax breakdown (Factur-X MINIMUM and BASIC WL, plain CSV) are held to what
+    they have. Amounts collected for third parties add to what is due (XRechnung extension, BR-DEX-09).
     Raises Refused("does_not_add_up").
     """
 
@@ -35,8 +76,13 @@ def check(document: Document, where: Callable[[str], int | None], counted: Itera
             )
 
     if document.lines:
-        sums = [sum(line.net for line in lines) for lines in counted or [[line for line in document.lines if not line.level]]]
-        agree("BR-CO-10", "BT-106", document.line_total, document.line_total if document.line_total in sums else sums[0])
+        sums = [
+            sum(line.net for line in lines)
+            for lines in counted or [[line for line in document.lines if not line.level]]
+        ]
+        agree(
+            "BR-CO-10", "BT-106", document.line_total, document.line_total if document.line_total in sums else sums[0]
+        )
     if document.lines or document.adjustments:
         allowances = sum(item.amount for item in document.adjustments if not item.is_charge)
         charges = sum(item.amount for item in document.adjustments if item.is_charge)

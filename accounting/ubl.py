@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lxml import etree
 
 from accounting.contract import (
@@ -77,7 +79,8 @@ def read(root: etree._Element) -> Document:
         prepaid=xml.minor(root, TOTALS["BT-113"]) or 0,
         rounding=xml.minor(root, TOTALS["BT-114"]) or 0,
         due_on=due_dates[0] if due_dates else None,
-        terms="\n".join(note for item in xml.all(root, "cac:PaymentTerms/cbc:Note") if (note := block(item.text))) or None,
+        terms="\n".join(note for item in xml.all(root, "cac:PaymentTerms/cbc:Note") if (note := block(item.text)))
+        or None,
         notes=tuple(note for item in xml.all(root, "cbc:Note") if (note := block(item.text))),
         buyer_reference=xml.text(root, "cbc:BuyerReference"),
         po_number=xml.text(root, "cac:OrderReference/cbc:ID"),
@@ -114,8 +117,10 @@ def _kind(xml: Reader, root: etree._Element, shape: str) -> tuple[str, Kind]:
     return code, Kind.CREDIT_NOTE if shape == "CreditNote" or code in CREDIT_NOTES else Kind.INVOICE
 
 
-def _tax_totals(xml: Reader, root: etree._Element, tax_currency: str | None) -> tuple[etree._Element | None, int | None]:
-    """The tax total in the document's currency (BG-23 hangs on it), and the amount in the accounting currency (BT-111)."""
+def _tax_totals(
+    xml: Reader, root: etree._Element, tax_currency: str | None
+) -> tuple[etree._Element | None, int | None]:
+    """The tax total in the document's currency (it holds BG-23), and the amount in the accounting currency (BT-111)."""
     main, other = None, None
     for total in xml.all(root, "cac:TaxTotal"):
         amount = xml.find(total, "cbc:TaxAmount")
@@ -158,7 +163,7 @@ def _party(xml: Reader, root: etree._Element, path: str, what: str) -> Party:
     )
 
 
-def _address(xml: Reader, address: etree._Element | None) -> dict[str, object]:
+def _address(xml: Reader, address: etree._Element | None) -> dict[str, Any]:
     paths = ("cbc:StreetName", "cbc:AdditionalStreetName", "cac:AddressLine/cbc:Line")
     return {
         "lines": tuple(line for path in paths for line in xml.texts(address, path)),
@@ -272,7 +277,7 @@ def _third_party(xml: Reader, root: etree._Element) -> tuple[ThirdPartyItem, ...
 
 
 def _means(xml: Reader, root: etree._Element) -> tuple[PaymentMeans, ...]:
-    """BG-16. Reference (BT-83) and mandate (BT-89) are the document's, though UBL writes them into one or each of the means."""
+    """BG-16. Reference (BT-83) and mandate (BT-89) are the document's, though UBL writes them into the means."""
     reference = xml.text(root, "cac:PaymentMeans/cbc:PaymentID")
     mandate = xml.text(root, "cac:PaymentMeans/cac:PaymentMandate/cbc:ID")
     found = []
@@ -296,7 +301,7 @@ def _means(xml: Reader, root: etree._Element) -> tuple[PaymentMeans, ...]:
 
 
 def _attachments(xml: Reader, root: etree._Element) -> tuple[Attachment, ...]:
-    """BG-24. A reference with type 130 is the invoiced object (BT-18), one with 50 the tender (BT-17): no attachments."""
+    """BG-24. A reference of type 130 is the invoiced object (BT-18), one of 50 the tender (BT-17): no attachments."""
     return tuple(
         xml.attachment(
             item,

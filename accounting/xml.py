@@ -38,7 +38,8 @@ _BOMS = (  # the longer ones first: UTF-32's begins with UTF-16's
 def parse(content: bytes) -> etree._Element:
     """The root element. Raises Refused: too_large, doctype, not_well_formed, too_deep.
 
-    A document type declaration is refused before the parser sees it: no e-invoice has one, and every entity trick needs it.
+    A document type declaration is refused before the parser sees it: no e-invoice has one, and every entity trick
+    needs it.
     """
     if len(content) > LARGEST:
         raise Refused("too_large", limit=LARGEST // 1024 // 1024)
@@ -207,9 +208,7 @@ class Reader:
         except (binascii.Error, ValueError):
             raise Refused("bad_attachment", found.sourceline) from None
 
-    def attachment(
-        self, reference: etree._Element, *, name: str, text: str, url: str, content: str
-    ) -> Attachment:
+    def attachment(self, reference: etree._Element, *, name: str, text: str, url: str, content: str) -> Attachment:
         """A supporting document (BG-24)."""
         held = self.find(reference, content)
         file_name = flat_text(held.get("filename")) if held is not None else None

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from billing.prepared import insert, rows
 from models import StoredFile
 
 _home: dict[str, Path] = {}
@@ -29,7 +30,7 @@ def keep(content: bytes, media_type: str, *, now: datetime) -> StoredFile:
 
 
 def write(content: bytes) -> str:
-    """Put bytes into the store, synced; their SHA-256. For callers that have no transaction open yet: syncing is slow."""
+    """Put bytes into the store, synced; their SHA-256. Best called before a transaction begins: syncing is slow."""
     digest = hashlib.sha256(content).hexdigest()
     _write(_place(digest), content)
     return digest
@@ -37,11 +38,12 @@ def write(content: bytes) -> str:
 
 def register(digest: str, media_type: str, size: int, *, now: datetime) -> StoredFile:
     """The row of bytes that `write` stored. `size` in bytes."""
-    known: StoredFile | None = StoredFile.get_or_none(StoredFile.sha256 == digest)
-    if known is None:
-        StoredFile.insert(sha256=digest, media_type=media_type, size=size, stored_at=now).on_conflict_ignore().execute()
-        known = StoredFile.get(StoredFile.sha256 == digest)
-    return known
+    known = rows(StoredFile, "by digest", lambda value: StoredFile.select().where(StoredFile.sha256 == value), digest)
+    if known:
+        return known[0]
+    values = {"sha256": digest, "media_type": media_type, "size": size, "stored_at": now}
+    id = insert(StoredFile, ignore_conflict=True, **values)
+    return StoredFile.get(StoredFile.sha256 == digest) if id is None else StoredFile(id=id, **values)
 
 
 @contextmanager

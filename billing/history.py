@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from billing.prepared import insert
 from models import History, Person, Staff, Table
 
 
@@ -36,6 +37,13 @@ def record(subject: Table, event: str, *, by: Person | Staff | Actor, now: datet
 def note(kind: str, id: int, event: str, *, by: Person | Staff | Actor, now: datetime, **details: Any) -> None:
     """The same about something that has no row of its own (the settings: id 0)."""
     who = actor(by)
-    History.insert(
-        at=now, actor_kind=who.kind, actor_id=who.id, subject_kind=kind, subject_id=id, event=event, details=details
-    ).execute()
+    insert(
+        History,
+        at=now,
+        actor_kind=who.kind,
+        actor_id=who.id,
+        subject_kind=kind,
+        subject_id=id,
+        event=event,
+        details=details,
+    )

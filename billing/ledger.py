@@ -15,6 +15,7 @@ from typing import TypeVar
 from peewee import JOIN, fn
 
 from billing.errors import NotUndoable
+from billing.prepared import insert
 from database import in_transaction, insert_once, is_sqlite, transaction
 from models import BillingGroup, Connection, Invoice, LedgerEntry, LedgerLine, Payment, Table
 
@@ -185,21 +186,18 @@ def post(cause: str, event: str, group: BillingGroup, lines: Iterable[Line], *, 
     entry = insert_once(LedgerEntry, cause=cause, event=event, at=now, on=today)
     if entry is None:
         return False
-    LedgerLine.insert_many(
-        [
-            {
-                "entry": entry,
-                "account": line.account,
-                "currency": line.currency or group.currency,
-                "amount": line.amount,
-                "group": group.id,
-                "invoice": line.invoice,
-                "payment": line.payment,
-                "connection": line.connection,
-            }
-            for line in lines
-        ]
-    ).execute()
+    for line in lines:
+        insert(
+            LedgerLine,
+            entry=entry,
+            account=line.account,
+            currency=line.currency or group.currency,
+            amount=line.amount,
+            group=group.id,
+            invoice=line.invoice,
+            payment=line.payment,
+            connection=line.connection,
+        )
     _bring_along(group, lines, today)
     return True
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 
+from peewee import ModelSelect
+
 from accounting.contract import Document, Party
 from billing import groups, history
 from billing.imports.identity import folded, match_key
+from billing.prepared import rows
 from models import BillingGroup, Customer, Person, Staff
 
 By = Staff | Person | history.Actor
@@ -32,7 +35,7 @@ def find(document: Document) -> Customer | None:
     if number := _vat(buyer):
         known = Customer.select().where(Customer.vat_number == number, free).order_by(Customer.id).first()
         if known is not None:
-            return known
+            return known  # type: ignore[no-any-return]
     alike = Customer.select().where(Customer.match_key == match_key(buyer), free)
     if number:
         alike = alike.where(Customer.vat_number.is_null())
@@ -46,7 +49,20 @@ def find_or_make(document: Document, *, by: By, now: datetime) -> BillingGroup:
         Customer.update(source=document.source, source_id=document.customer_id).where(
             Customer.id == customer.id
         ).execute()
-    return groups.group_for(customer, document.currency, by=by, now=now)
+    alike = rows(BillingGroup, "of customer", _of_customer, customer.id, document.currency)
+    return alike[0] if alike else groups.group_for(customer, document.currency, by=by, now=now)
+
+
+def _by_source_id(source: str, source_id: str) -> ModelSelect:
+    return Customer.select().where(Customer.source == source, Customer.source_id == source_id)
+
+
+def _of_customer(customer: str, currency: str) -> ModelSelect:
+    return (
+        BillingGroup.select()
+        .where(BillingGroup.customer == customer, BillingGroup.currency == currency)
+        .order_by(BillingGroup.id)
+    )
 
 
 def _make(document: Document, *, by: By, now: datetime) -> Customer:

@@ -23,8 +23,8 @@ DECISIONS: tuple[Decision, ...] = ("revision", "another", "dropped")
 def decide(item: ImportItem, decision: Decision, *, by: Staff | history.Actor, now: datetime) -> Invoice | None:
     """Settle a held document: a *revision* of the invoice it collides with, *another* invoice, or *dropped*.
 
-    The invoice it became. Raises Refusal: already_decided, or the code of what money.md's section 8 refuses (other_currency,
-    other_customer, void, credit_note_revised), and then nothing has changed.
+    The invoice it became. Raises Refusal: already_decided, original_lost, or what money.md's section 8 refuses
+    (other_currency, other_customer, void, credit_note_revised), and then nothing has changed.
     """
     known = settings.load()
     today = dates.day(now, known.timezone)
@@ -65,10 +65,10 @@ def decide(item: ImportItem, decision: Decision, *, by: Staff | history.Actor, n
 def undo(run: Import, *, by: Staff | history.Actor, now: datetime) -> int:
     """Take an import back, as though it had never been; how many invoices went.
 
-    Possible until something of it was seen, mailed, paid, credited or revised (`why_not_undoable`). The ledger only grows,
-    so each invoice is answered by the opposite entry; it stays as a void row without identity, which no list shows to
-    customers, and the same file may be imported again. Its page address stays used. Customers that the import made stay
-    too: they owe nothing and nobody can sign in for them. Its held documents are dropped. Raises NotUndoable.
+    Possible until something of it was seen, mailed, paid, credited or revised (`why_not_undoable`). The ledger only
+    grows, so each invoice is answered by the opposite entry; it stays as a void row without identity, which no list
+    shows to customers, and the same file may be imported again. Its page address stays used. Customers that the import
+    made stay too: they owe nothing and nobody can sign in for them. Its held documents are dropped. Raises NotUndoable.
     """
     today = dates.day(now, settings.load().timezone)
     with transaction():

@@ -10,6 +10,7 @@ from typing import Any
 
 from accounting.contract import Document, Party
 from billing.documents_shown import pack
+from billing.prepared import rows
 from models import Invoice
 
 LONGEST_NUMBER = 120  # characters of an invoice number
@@ -66,7 +67,7 @@ def folded(text: str | None) -> str:
 def address(number: str) -> str:
     """The <number> of an invoice's page: unique in the portal, given once, never changed."""
     base = re.sub(r"[^A-Za-z0-9_-]", "-", number)[:LONGEST_ADDRESS]
-    if not Invoice.select(Invoice.id).where(Invoice.address == base).exists():
+    if not rows(Invoice, "at address", lambda value: Invoice.select(Invoice.id).where(Invoice.address == value), base):
         return base
     taken = {row for (row,) in Invoice.select(Invoice.address).where(Invoice.address.startswith(f"{base}-")).tuples()}
     count = 2

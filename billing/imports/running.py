@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import database
 from accounting import registry
@@ -18,6 +19,7 @@ from accounting.contract import Document, Refused
 from billing import attention, dates, files, history, settings
 from billing.imports import taking
 from billing.imports.taking import Original, Outcome
+from billing.prepared import insert
 from database import db, retried, transaction
 from models import Import, ImportItem, Staff, StoredFile
 from money import as_decimal
@@ -71,8 +73,8 @@ def run(
 ) -> dict[str, int]:
     """Take in files and folders now; how many documents came to each outcome.
 
-    `report` is told every result once it is committed, `progress` how many documents of how many known so far. A dry run
-    does the same on a copy (SQLite) or in a transaction that is rolled back (PostgreSQL) and leaves nothing behind.
+    `report` is told every result once it is committed, `progress` how many documents of how many known so far. A dry
+    run does the same on a copy (SQLite) or in a transaction that is rolled back (PostgreSQL); it leaves nothing behind.
     """
     if dry_run:
         with _rehearsal():
@@ -120,7 +122,9 @@ def perform(row: Import, *, now: datetime) -> None:
     if not taken:
         return
     row = Import.get_by_id(row.id)
-    waiting = ImportItem.select().where(ImportItem.run == row.id, ImportItem.outcome == WAITING).order_by(ImportItem.position)
+    waiting = (
+        ImportItem.select().where(ImportItem.run == row.id, ImportItem.outcome == WAITING).order_by(ImportItem.position)
+    )
     sources = [
         _Source(
             item.position,
@@ -131,16 +135,18 @@ def perform(row: Import, *, now: datetime) -> None:
             .where(ImportItem.run == row.id, ImportItem.position == item.position, ImportItem.outcome != WAITING)
             .count(),
         )
-        for item in waiting
+        for item in waiting.order_by(ImportItem.position)
     ]
     _Desk(row, by=row.staff or history.COMMAND, now=now).take_all(sources)
 
 
 def sweep(now: datetime) -> None:
-    """Ask again for uploads nobody took or whose worker died; a command that was stopped is over: it can be repeated."""
+    """Ask again for uploads nobody took or whose worker died. A command that was stopped is over; it can be repeated."""
     stopped = (Import.state == Import.RUNNING) & (Import.lease_until < now)
     with transaction():
-        Import.update(state=Import.FAILED, ended_at=now, failure="stopped").where(stopped, Import.origin == "command").execute()
+        Import.update(state=Import.FAILED, ended_at=now, failure="stopped").where(
+            stopped, Import.origin == "command"
+        ).execute()
     forgotten = (Import.state == Import.QUEUED) & (Import.created_at < now - NUDGE)
     for (id,) in Import.select(Import.id).where(stopped | forgotten, Import.origin == "upload").tuples():
         enqueue("workers.imports.run", id, queue="bulk")
@@ -252,7 +258,10 @@ class _Desk:
             done = sum(counts.values())
             held = (
                 Import.update(
-                    lease_until=lease, done=done, total=max(self.row.total, done + total_files - files_done), counts=counts
+                    lease_until=lease,
+                    done=done,
+                    total=max(self.row.total, done + total_files - files_done),
+                    counts=counts,
                 )
                 .where(Import.id == self.row.id, Import.state == Import.RUNNING, Import.lease_until == self.lease)
                 .execute()
@@ -288,7 +297,7 @@ class _Desk:
                 number=document.number,
                 payable=document.payable,
                 currency=document.currency,
-                invoice=taken.invoice,
+                invoice=taken.invoice.id if taken.invoice else None,
                 content=taken.content,
                 # asked before: it waits there, or was settled
                 decided_at=self.now if taken.outcome == Outcome.HELD and taken.content is None else None,
@@ -311,15 +320,16 @@ class _Desk:
         )
         return Result(str(Outcome.REFUSED), source.name, number, line=refused.line, reason=reason)
 
-    def _write_down(self, source: _Source, **what: object) -> None:
-        ImportItem.insert(
-            run=self.row.id, position=source.position, file_name=source.name, file=source.stored, **what
-        ).execute()
+    def _write_down(self, source: _Source, **what: Any) -> None:
+        stored = source.stored.id if source.stored else None
+        insert(ImportItem, run=self.row.id, position=source.position, file_name=source.name, file=stored, **what)
 
     def _close(self) -> None:
         with transaction():
             Import.update(
-                state=Import.DONE, ended_at=self.now + timedelta(seconds=time.monotonic() - self.began), lease_until=None
+                state=Import.DONE,
+                ended_at=self.now + timedelta(seconds=time.monotonic() - self.began),
+                lease_until=None,
             ).where(Import.id == self.row.id, Import.state == Import.RUNNING).execute()
             history.record(self.row, "import_done", by=self.by, now=self.now, **self.counts)
             asked = ImportItem.select().where(

@@ -12,6 +12,7 @@ from billing import attention, files, history, ledger
 from billing.documents_shown import pack
 from billing.imports import customers, identity
 from billing.imports.customers import By
+from billing.prepared import insert, rows
 from models import ImportItem, Invoice, InvoiceFile, InvoiceVersion, StoredFile
 
 CORRECTION = "384"  # a corrected invoice: a revision of the one it names
@@ -93,25 +94,26 @@ def make(
     if is_note and sums.owed < 0:
         raise Refused("negative_credit_note")
     credits = next((row for row in _named(document) if row.group_id == group.id), None) if is_note else None
-    invoice: Invoice = Invoice.create(
-        address=identity.address(document.number),
-        number=document.number,
-        kind=str(document.kind),
-        group=group,
-        issued_on=document.issued_on,
-        due_on=due_on(document),
-        currency=document.currency,
-        total=document.total,
-        payable=document.payable,
-        po_number=_fitting(document.po_number),
-        credits=credits,
-        source=document.source,
-        seller_key=_fitting(identity.seller_key(document.seller)) or "",
-        identity=identity.identity(document, copy),
-        brought_forward=go_live_on is None or document.issued_on < go_live_on,
-        pays_itself=pays_itself(document),
-        created_at=now,
-    )
+    values = {
+        "address": identity.address(document.number),
+        "number": document.number,
+        "kind": str(document.kind),
+        "group": group.id,
+        "issued_on": document.issued_on,
+        "due_on": due_on(document),
+        "currency": document.currency,
+        "total": document.total,
+        "payable": document.payable,
+        "po_number": _fitting(document.po_number),
+        "credits": credits.id if credits else None,
+        "source": document.source,
+        "seller_key": _fitting(identity.seller_key(document.seller)) or "",
+        "identity": identity.identity(document, copy),
+        "brought_forward": go_live_on is None or document.issued_on < go_live_on,
+        "pays_itself": pays_itself(document),
+        "created_at": now,
+    }
+    invoice = Invoice(id=insert(Invoice, **values), **values)
     _add_version(invoice, document, said, original, 1, now=now)
     if is_note:
         ledger.credit_note_arrived(invoice, sums, credits=credits, now=now, today=today)
@@ -199,17 +201,26 @@ def sums_of(content: dict[str, Any]) -> ledger.Sums:
 
 def _alike(document: Document) -> list[Invoice]:
     """The invoices of this identity: usually one; more where staff said *another invoice*. Oldest first."""
-    return list(
-        Invoice.select()
-        .where(
-            Invoice.seller_key == (_fitting(identity.seller_key(document.seller)) or ""),
-            Invoice.number == document.number,
-            Invoice.issued_on == document.issued_on,
-            Invoice.kind == str(document.kind),
-            Invoice.source == document.source,
-            Invoice.identity.is_null(False),  # an undone one counts as never seen
-        )
-        .order_by(Invoice.id)
+    return rows(
+        Invoice,
+        "alike",
+        lambda seller, number, day, kind, source: (
+            Invoice.select()
+            .where(
+                Invoice.seller_key == seller,
+                Invoice.number == number,
+                Invoice.issued_on == day,
+                Invoice.kind == kind,
+                Invoice.source == source,
+                Invoice.identity.is_null(False),  # an undone one counts as never seen
+            )
+            .order_by(Invoice.id)
+        ),
+        _fitting(identity.seller_key(document.seller)) or "",
+        document.number,
+        document.issued_on,
+        str(document.kind),
+        document.source,
     )
 
 
@@ -258,7 +269,8 @@ def _held(document: Document, said: str, invoice: Invoice) -> Taken:
 def _add_version(
     invoice: Invoice, document: Document, said: str, original: Original, version: int, *, now: datetime
 ) -> None:
-    InvoiceVersion.insert(
+    insert(
+        InvoiceVersion,
         invoice=invoice.id,
         version=version,
         content=pack(document),
@@ -266,7 +278,7 @@ def _add_version(
         total=document.total,
         payable=document.payable,
         arrived_at=now,
-    ).execute()
+    )
     _keep_original(invoice, version, original)
     for attachment in document.attachments:
         if attachment.content is not None:
@@ -282,9 +294,8 @@ def _keep_original(invoice: Invoice, version: int, original: Original) -> None:
 
 
 def _link(invoice: Invoice, version: int, stored: StoredFile, role: str, syntax: str, name: str) -> None:
-    InvoiceFile.insert(
-        invoice=invoice.id, version=version, file=stored.id, role=role, syntax=syntax, name=name
-    ).on_conflict_ignore().execute()
+    link = {"invoice": invoice.id, "version": version, "file": stored.id}
+    insert(InvoiceFile, ignore_conflict=True, **link, role=role, syntax=syntax, name=name)
 
 
 def _fitting(text: str | None) -> str | None:
