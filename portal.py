@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -22,9 +23,10 @@ import migrations
 import processes
 import startup
 import theming
-from billing import access, connections, dates, history, people, settings, sign_ins
+from billing import access, connections, dates, doctor, history, imports, people, settings, sign_ins
 from billing.errors import Refusal
 from blueprints import assets
+from documents import glyphs
 from environ import Environ
 from models import BillingGroup, Staff
 from sandbox.server import run as run_sandbox
@@ -109,6 +111,9 @@ def _parser() -> argparse.ArgumentParser:
     link = command("link", _link, "print a customer's sign-in link")
     link.add_argument("email")
     link.add_argument("--group", metavar="N", help="the billing group's id, to make the person a member of it")
+    take_in = command("import", _import, "take in invoices: CSV, UBL, CII, Factur-X")
+    take_in.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    take_in.add_argument("--dry-run", action="store_true", help="say what would happen; change nothing")
     command("doctor", _doctor, "say what is well and what is not")
     return parser
 
@@ -256,8 +261,38 @@ def _link(given: argparse.Namespace) -> int:
     return 0
 
 
+def _import(given: argparse.Namespace) -> int:
+    startup.check_database(startup.make_ready("import"))
+    for path in given.paths:
+        if not path.exists():
+            raise Stop(f"{path}: there is no such file or folder")
+
+    def report(result: imports.Result) -> None:
+        print(result.text, flush=True)
+
+    def progress(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{done} of {total} ", end="", file=sys.stderr, flush=True)
+
+    now = dates.now()
+    counts = imports.run(
+        given.paths, dry_run=given.dry_run, by=history.COMMAND, now=now, report=report, progress=progress
+    )
+    print(imports.summary(counts))
+    return 1 if counts.get(imports.Outcome.REFUSED) else 0
+
+
 def _doctor(given: argparse.Namespace) -> int:
-    raise Stop("not yet")
+    env = startup.make_ready("doctor")
+    try:
+        startup.connect(env)
+    except startup.CannotStart as error:
+        findings = [doctor.Finding(doctor.FAIL, "database", "%(reason)s", {"reason": error})]
+    else:
+        findings = doctor.check(dates.now(), env=env, lacking=migrations.pending(), undrawable=glyphs.missing)
+    for finding in findings:
+        print(f"{finding.level:<4}  {finding.name}  {finding.words}")
+    return 1 if doctor.worst(findings) == doctor.FAIL else 0
 
 
 if __name__ == "__main__":

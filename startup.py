@@ -12,8 +12,9 @@ import database
 import environ
 import logs
 import migrations
-from billing import connections, dates, links
+from billing import connections, dates, files, links
 from environ import Environ
+from mail import transport
 from workers import queue
 
 
@@ -33,9 +34,11 @@ def make_ready(process: str) -> Environ:
 def configure(env: Environ) -> None:
     """Hand the environment to the modules that need it, the database apart."""
     dates.start_at(env.now, _since(env))
+    files.configure(env.home)
     links.configure(env)
     connections.configure(env)
     queue.configure(env)
+    transport.configure(env)
 
 
 def check_database(env: Environ) -> None:

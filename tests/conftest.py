@@ -22,6 +22,7 @@ import database
 import environ
 import migrations
 import startup
+from mail import transport
 from tests.cast import Cast, make_cast
 from tests.postgres import Server
 from tests.synchronous import Queue
@@ -139,6 +140,7 @@ def env(home: Path) -> environ.Environ:
     """What `environ.read()` gives in this test, handed to who needs it. After `db` it names that database."""
     read = environ.read()
     startup.configure(read)
+    transport.configure(read)
     return read
 
 

@@ -11,6 +11,7 @@ import database
 import environ
 import startup
 import workers
+from mail import transport
 from processes import die_with_parent
 from workers import clock, queue
 
@@ -20,6 +21,7 @@ log = logging.getLogger("tillhouse.workers")
 def main(what: str) -> int:
     try:
         env = startup.make_ready(what)
+        transport.configure(env)
         startup.check_database(env)
     except (startup.CannotStart, environ.BadEnvironment) as error:
         print(f"portal.py: {error}", file=sys.stderr)

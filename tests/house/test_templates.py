@@ -106,7 +106,9 @@ def test_no_template_writes_what_the_policy_breaks(what: str) -> None:
     wrong = [
         f"{path.relative_to(source.ROOT)}:{number} {line.strip()[:80]}"
         for path in source.files()
-        if path.suffix == ".html" and path.relative_to(source.ROOT).parts[0] in ("templates", "themes")
+        if path.suffix == ".html"
+        and path.relative_to(source.ROOT).parts[0] in ("templates", "themes")
+        and not path.is_relative_to(TEMPLATES / "mail")  # mail programs know no sheets, and have no policy of ours
         for number, line in enumerate(path.read_text().splitlines(), 1)
         if pattern.search(line)
     ]
