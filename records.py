@@ -236,3 +236,67 @@ class PersonView:
     name: str
     email: str
     groups: tuple[GroupView, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class MemberView:
+    """Somebody who may see a company's account: role is view, pay or manage."""
+
+    name: str
+    email: str
+    role: str
+    until: datetime | None = None
+
+
+# --- Letters ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class LetterView:
+    """Everything a letter may say: who it is for, what it is about, and every address in it, ready to be written.
+
+    `portal_url` is empty where mails carry no way to the portal; `url` is what the letter's one button opens.
+    """
+
+    kind: str
+    message_id: str  # stable: a letter that went twice by mischance is shown once
+    to: str
+    name: str
+    language: str
+    timezone: str
+    now: datetime
+    merchant: MerchantView
+    host: str  # of PORTAL_URL
+    url: str = ""
+    portal_url: str = ""
+    for_staff: bool = False
+    invoice: InvoiceView | None = None
+    payment: PaymentView | None = None
+    code: str = ""  # six digits; empty where only the link is left
+    link_minutes: int = 0
+    code_minutes: int = 0
+    checked: bool = False  # the customer was told that we were checking this payment
+    today: date | None = None
+
+
+@dataclass(frozen=True)
+class PaperView:
+    """A file that goes with a letter."""
+
+    name: str
+    media_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of handing a letter over. `said`: the other side's words or a code of ours, for staff."""
+
+    ACCEPTED = "accepted"
+    TRY_AGAIN = "try_again"  # certainly not delivered; later it may be
+    REFUSED = "refused"  # certainly not delivered; again would be refused again
+    LOST = "lost"  # all or part of it was sent and no answer came: it may have been delivered
+    NOT_OURS = "not_ours"  # another worker has the letter; nothing was sent
+
+    end: str
+    said: str = ""

@@ -36,6 +36,17 @@ def may_sign_in(person: Person, now: datetime) -> bool:
     return bool(Membership.select().where(Membership.person == person, _alive(now)).exists())
 
 
+def members(group: BillingGroup, now: datetime) -> list[MemberView]:
+    """The people who may see a group at an instant, by name."""
+    rows = (
+        Membership.select(Membership, Person)
+        .join(Person)
+        .where(Membership.group == group, _alive(now))
+        .order_by(Person.name, Person.id)
+    )
+    return [MemberView(row.person.name, row.person.email, row.role, row.expires_at) for row in rows]
+
+
 def role_in(places: tuple[Place, ...], group: BillingGroup | int) -> str | None:
     """The role in one of somebody's places; None: it is none of theirs."""
     wanted = group if isinstance(group, int) else group.id

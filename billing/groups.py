@@ -8,6 +8,7 @@ from datetime import datetime
 from billing import history
 from database import transaction
 from models import BillingGroup, Customer, Person, Staff
+from records import PartyView
 
 
 def group_for(customer: Customer, currency: str, *, by: Staff | Person | history.Actor, now: datetime) -> BillingGroup:
@@ -26,3 +27,19 @@ def group_for(customer: Customer, currency: str, *, by: Staff | Person | history
         )
         history.record(group, "group_made", by=by, now=now)
     return group
+
+
+def addressee(group: BillingGroup) -> PartyView:
+    """The customer of a group as their own pages and receipts name them."""
+    customer: Customer = group.customer
+    place = customer.address
+    town = " ".join(part for part in (place.get("postcode"), place.get("city")) if part)
+    lines = [*place.get("lines", ()), town, place.get("region"), place.get("country")]
+    return PartyView(
+        name=group.name,
+        lines=tuple(line for line in lines if line),
+        vat_number=customer.vat_number or "",
+        registration_number=customer.registration_number or "",
+        phone=customer.phone or "",
+        email=customer.email or "",
+    )

@@ -108,6 +108,12 @@ class Visible:
             for group, cur, d, dn, o, on, first in query
         ]
 
+    def balance(self, currency: str) -> Money:
+        """All that is owed in one currency, what is on its way or taken by debit included."""
+        owed = self.query.clone().select(fn.SUM(Invoice.open))
+        owed = owed.where(Invoice.status == Invoice.OPEN, Invoice.open > 0, Invoice.currency == currency)
+        return Money(int(owed.scalar() or 0), currency)
+
     def page(self, which: str, *, q: str = "", after: str = "", before: str = "", currency: str = "EUR") -> InvoicePage:
         """A page of the list by key: what is to pay oldest due first, everything else newest first."""
         query = self.query.where(*_of_filter(which))

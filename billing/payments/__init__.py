@@ -8,9 +8,20 @@ from billing.payments.calling import capture, close_page, look_up, store_method
 from billing.payments.outcome import apply_outcome
 from billing.payments.repair import ask, decide, sweep
 from billing.payments.request import cancel, cancel_later, look_up_later, request, try_again
-from billing.payments.showing import method_view, one_visible, page, receipt_of, recent, view, views, visible_to
+from billing.payments.showing import (
+    PaymentPage,
+    method_view,
+    one_visible,
+    page,
+    receipt_of,
+    recent,
+    view,
+    views,
+    visible_to,
+)
 
 __all__ = [
+    "PaymentPage",
     "apply_outcome",
     "ask",
     "cancel",
@@ -18,6 +29,7 @@ __all__ = [
     "capture",
     "close_page",
     "decide",
+    "hindrance",
     "look_up",
     "look_up_later",
     "method_view",
@@ -29,7 +41,9 @@ __all__ = [
     "store_method",
     "sweep",
     "try_again",
+    "under_way",
     "view",
     "views",
     "visible_to",
+    "wants_doing",
 ]
