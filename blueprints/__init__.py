@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask, Response, g, request
-from werkzeug.exceptions import SecurityError
+import re
+from collections.abc import Callable
+from functools import partial
+
+from flask import Blueprint, Flask, Response, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import database
-from blueprints import cookies, forms, guards, health, home, hooks, login, respond, throttles
+from blueprints import (
+    account,
+    cookies,
+    forms,
+    guards,
+    health,
+    home,
+    hooks,
+    invoices,
+    login,
+    payment_methods,
+    payments,
+    respond,
+    throttles,
+)
 from blueprints.admin import login as admin_login
+from blueprints.admin import patterns as admin_patterns
 from environ import Environ
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
@@ -16,7 +34,12 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     hooks.bp,
     login.bp,
     home.bp,
+    invoices.bp,
+    payments.bp,
+    payment_methods.bp,
+    account.bp,
     admin_login.bp,
+    admin_patterns.bp,
 )
 
 MOST_BYTES = 256 * 1024  # of a request's body; `guards.takes_up_to` allows a view more or less
@@ -25,6 +48,7 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; "
     "form-action 'self'"
 )
+HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::[0-9]{1,5})?")
 ONE_YEAR = 365 * 24 * 3600  # seconds
 
 
@@ -34,7 +58,7 @@ def register(app: Flask, environ: Environ) -> None:
     Comes after theming.install and before the first request.
     """
     app.config.update(
-        TRUSTED_HOSTS=list(environ.hosts),
+        PORTAL_HOME=environ.home,
         MAX_CONTENT_LENGTH=MOST_BYTES,
         MAX_FORM_MEMORY_SIZE=MOST_BYTES,
         MAX_FORM_PARTS=MOST_FIELDS,
@@ -43,8 +67,8 @@ def register(app: Flask, environ: Environ) -> None:
         count = environ.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     respond.install(app)
-    app.register_error_handler(SecurityError, _strange_host)
     cookies.install(app, environ)
+    app.before_request(partial(_refuse_strange_hosts, environ.hosts))
     app.before_request(_begin)
     protection = forms.Protection(app)
     throttles.install(app)
@@ -56,20 +80,22 @@ def register(app: Flask, environ: Environ) -> None:
     protection.exempt(hooks.bp)  # a provider has no session; its signature is checked instead
 
 
+def _refuse_strange_hosts(ours: tuple[str, ...]) -> Response | None:
+    """400 for a Host that is not ours, whatever its port. Flask's TRUSTED_HOSTS knows no [::1] (Werkzeug 3.1)."""
+    found = HOST.fullmatch(request.host.lower())
+    if found is None or found[1] not in ours:
+        return Response("This address is not served here.\n", status=400, mimetype="text/plain")
+    return None
+
+
 def _begin() -> Response | None:
-    if isinstance(request.routing_exception, SecurityError):
-        raise request.routing_exception
     guards.limit_body()
-    if request.endpoint not in ("health.show", "static"):
+    if request.endpoint != "health.show":
         database.connect()
     return guards.look_around()
 
 
-def _strange_host(_: SecurityError) -> Response:
-    return Response("This address is not served here.\n", status=400, mimetype="text/plain")
-
-
-def _headers(environ: Environ):  # type: ignore[no-untyped-def]
+def _headers(environ: Environ) -> Callable[[Response], Response]:
     fixed = {
         "Content-Security-Policy": CONTENT_SECURITY_POLICY,
         "X-Frame-Options": "DENY",
@@ -92,4 +118,3 @@ def _headers(environ: Environ):  # type: ignore[no-untyped-def]
 def _leave_no_transaction(_: BaseException | None) -> None:
     if not database.db.is_closed() and database.db.in_transaction():
         database.db.rollback()
-    g.pop("session", None)
