@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
@@ -67,6 +67,11 @@ def _serializer(purpose: str, keys: tuple[str, ...]) -> URLSafeSerializer:
 
 
 # --- Addresses. A test matches each to a route. ---------------------------------------------------------------------
+
+
+def host() -> str:
+    """The public address's host: where Message-IDs are from."""
+    return urlsplit(_url).hostname or "localhost"
 
 
 def home() -> str:

@@ -1,0 +1,162 @@
+"""One function per letter. Each gives a whole message: text first, then HTML, then what is attached.
+
+The words are in `templates/mail/<kind>/`; here is only what goes on the envelope.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Sequence
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8
+from email.utils import format_datetime
+
+import theming
+from mail import colours
+from records import LetterView, PaperView
+
+LONGEST_SUBJECT = 150  # characters
+LONGEST_NAME = 80
+LINES_SHOWN = 5  # of an invoice
+
+Papers = Sequence[PaperView]
+
+
+def sign_in(letter: LetterView, papers: Papers = ()) -> EmailMessage:
+    """A link and a code that sign somebody in."""
+    return _letter(letter, papers)
+
+
+def invoice_issued(letter: LetterView, papers: Papers = ()) -> EmailMessage:
+    """An invoice: how much, until when, what for, and the way to pay it."""
+    return _letter(letter, papers)
+
+
+def receipt(letter: LetterView, papers: Papers = ()) -> EmailMessage:
+    """Money arrived."""
+    return _letter(letter, papers)
+
+
+def on_its_way(letter: LetterView, papers: Papers = ()) -> EmailMessage:
+    """A bank debit was accepted and takes days."""
+    return _letter(letter, papers)
+
+
+def action_needed(letter: LetterView, papers: Papers = ()) -> EmailMessage:
+    """The card company or bank wants to hear it from the customer."""
+    return _letter(letter, papers)
+
+
+def declined(letter: LetterView, papers: Papers = ()) -> EmailMessage:
+    """No money was taken; why, where the customer may know."""
+    return _letter(letter, papers)
+
+
+def being_checked(letter: LetterView, papers: Papers = ()) -> EmailMessage:
+    """Nobody knows yet whether money was taken."""
+    return _letter(letter, papers)
+
+
+def not_taken(letter: LetterView, papers: Papers = ()) -> EmailMessage:
+    """The end of the checking, or of the waiting: no money was taken."""
+    return _letter(letter, papers)
+
+
+LETTERS: dict[str, Callable[[LetterView, Papers], EmailMessage]] = {
+    function.__name__: function
+    for function in (
+        sign_in,
+        invoice_issued,
+        receipt,
+        on_its_way,
+        action_needed,
+        declined,
+        being_checked,
+        not_taken,
+    )
+}
+
+
+def write(letter: LetterView, papers: Papers = ()) -> EmailMessage:
+    """The letter of its kind. Raises KeyError for a kind nobody can write."""
+    return LETTERS[letter.kind](letter, papers)
+
+
+def _letter(letter: LetterView, papers: Papers) -> EmailMessage:
+    subject = one_line(_words(letter, "subject.txt", papers), LONGEST_SUBJECT)
+    message = EmailMessage(policy=SMTP if letter.to.isascii() else SMTPUTF8)
+    message["From"] = _from(letter)
+    message["To"] = _address(letter.name, letter.to)
+    if _is_address(letter.merchant.email):
+        message["Reply-To"] = _address(letter.merchant.name, letter.merchant.email)
+    message["Subject"] = subject
+    message["Date"] = format_datetime(letter.now)
+    message["Message-ID"] = f"<{letter.message_id}@{_domain(letter.host)}>"
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence note answers it
+    message["X-Auto-Response-Suppress"] = "All"  # the same to Exchange
+    # Quoted-printable: every server takes it, and lines are as long as they like.
+    message.set_content(_tidy(_words(letter, "body.txt", papers)), cte="quoted-printable")
+    html = _words(letter, "body.html", papers, subject=subject)
+    message.add_alternative(html, subtype="html", cte="quoted-printable")
+    for paper in papers:
+        main, _, sub = paper.media_type.partition("/")
+        message.add_attachment(paper.content, maintype=main, subtype=sub, filename=paper.name)
+    message["Content-Language"] = letter.language  # last: made multipart, a message moves it into its first part
+    return message
+
+
+def _words(letter: LetterView, part: str, papers: Papers, **more: str) -> str:
+    return theming.render_text(
+        f"mail/{letter.kind}/{part}",
+        letter.language,
+        timezone=letter.timezone,
+        letter=letter,
+        merchant=letter.merchant,
+        papers=[paper.name for paper in papers],
+        accent=colours.on_paper(letter.merchant.accent),
+        dark_accent=colours.on_dark(letter.merchant.accent),
+        lines_shown=LINES_SHOWN,
+        **more,
+    )
+
+
+def one_line(text: str, longest: int) -> str:
+    """Text fit for a header: what breaks lines or cannot be printed becomes a space; cut at so many characters."""
+    line = " ".join("".join(mark if mark.isprintable() else " " for mark in text).split())
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+
+
+def _tidy(text: str) -> str:
+    """Paragraphs with one empty line between them, as templates cannot promise."""
+    tidy: list[str] = []
+    for line in text.splitlines():
+        if line.strip() or (tidy and tidy[-1]):
+            tidy.append(line.strip())
+    return "\n".join(tidy).strip() + "\n"
+
+
+def _from(letter: LetterView) -> Address:
+    if _is_address(letter.merchant.email):
+        return _address(letter.merchant.name, letter.merchant.email)
+    return _address(letter.merchant.name, f"no-reply@{_domain(letter.host)}")
+
+
+def _address(name: str, email: str) -> Address:
+    user, _, domain = email.rpartition("@")
+    shown = one_line(name, LONGEST_NAME)
+    return Address("" if shown == email else shown, user, domain)
+
+
+def _is_address(email: str) -> bool:
+    user, _, domain = email.rpartition("@")
+    return bool(user and domain) and all(mark.isprintable() and mark not in ' ,;<>()[]"\\:' for mark in email)
+
+
+def _domain(host: str) -> str:
+    """A host as the right side of an address; a bare number is none."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return "localhost"
