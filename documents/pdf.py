@@ -537,7 +537,7 @@ def _payments(invoice: InvoiceView, pen: _Pen, words: Words) -> list[Row]:
     rows = [_row("line", _("Amount due"), pen, invoice.payable)]
     rows += [_row("line", _payment_label(payment, pen, words), pen, _towards(payment.amount)) for payment in since]
     rows.append(_row("total", _("Still to pay"), pen, invoice.open))
-    if invoice.open.minor > invoice.free.minor:
+    if invoice.open.minor > invoice.free.minor and not invoice.pays_itself:
         rows.append(_row("soft", _("of it on its way"), pen, invoice.open - invoice.free))
     return rows
 

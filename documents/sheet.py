@@ -23,7 +23,7 @@ from documents import glyphs
 
 HERE = Path(__file__).parent
 STANDARDS: list[typst.PDFStandard] = ["a-3a", "ua-1"]  # archival with files inside, and readable by screen readers
-ONE_PAGE = 14  # with more lines than this it is not worth trying whether one page is enough
+ONE_PAGE = 66  # with more lines than this (addresses and all) it is not worth trying whether one page is enough
 PAGES = re.compile(rb"/Type\s*/Pages\s*/Count (\d+)")
 SETTINGS = ("about", "lang", "region", "rtl", "accent", "link", "url", "key", "kind")  # of a sheet's data: not printed
 UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # not allowed in XMP, which is XML
@@ -106,7 +106,7 @@ class Sheet:
         ]
         compiler = _compiler(bool(families))
         made = b""
-        for single in (True, False) if len(data.get("rows", ())) <= ONE_PAGE else (False,):
+        for single in (True, False) if _lines(data) <= ONE_PAGE else (False,):
             set_once = compiler.compile(
                 input=str(HERE / self.source),
                 format="pdf",
@@ -119,6 +119,13 @@ class Sheet:
             if single and (pages := PAGES.search(made)) and pages[1] == b"1":
                 break
         return _packed(made)
+
+
+def _lines(value: Any) -> int:
+    """About how many lines of type it makes: one for everything in a list. A guess; only speed depends on it."""
+    if isinstance(value, dict):
+        return sum(_lines(part) for part in value.values())
+    return sum(1 + _lines(part) for part in value) if isinstance(value, list) else 0
 
 
 def _packed(made: bytes) -> bytes:
