@@ -140,7 +140,7 @@ def wrong_documents() -> list[tuple[int, int, int]]:
         .alias("moved")
     )
     owed = fn.COALESCE(moved.c.owed, 0)
-    asks = Case(Invoice.kind, ((Invoice.CREDIT_NOTE, -Invoice.payable),), Invoice.payable)
+    asks = Case(Invoice.kind, ((Invoice.CREDIT_NOTE, Invoice.payable * -1),), Invoice.payable)
     query = (
         Invoice.select(Invoice.id, asks, owed)
         .join(moved, JOIN.LEFT_OUTER, on=(moved.c.cause == Value("invoice ").concat(Invoice.id.cast("TEXT"))))
