@@ -44,6 +44,7 @@ def create_app(env: Environ | None = None) -> Flask:
     app = Flask("portal", root_path=str(processes.ROOT), static_folder=None, template_folder=None)
     theming.install(app, env)
     assets.install(app, env)
+    app.config["RATELIMIT_STORAGE_URI"], app.config["RATELIMIT_STORAGE_OPTIONS"] = queue.for_limits(env)
     blueprints.register(app, env)
     app.wsgi_app = logs.access_line(app.wsgi_app)  # type: ignore[method-assign]  # how WSGI middleware is put around it
     return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -12,6 +13,7 @@ from billing import connections, dates, history, links, settings
 from environ import Environ
 from tests.browser import Browser
 from tests.cast import Cast
+from workers import queue
 
 
 class Clock:
@@ -32,7 +34,16 @@ def clock(now: datetime, monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def app(cast: Cast, env: Environ, clock: Clock) -> Flask:
+def counted_in() -> tuple[str, dict[str, Any]]:
+    """Where limits are counted: in memory, for this test alone."""
+    return "memory://", {}
+
+
+@pytest.fixture
+def app(
+    cast: Cast, env: Environ, clock: Clock, counted_in: tuple[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> Flask:
+    monkeypatch.setattr(queue, "for_limits", lambda env: counted_in)
     links.configure(env)
     connections.configure(env)
     settings.save(
