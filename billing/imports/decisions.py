@@ -59,7 +59,7 @@ def decide(item: ImportItem, decision: Decision, *, by: Staff | history.Actor, n
         except Refused as refused:
             raise Refusal(refused.code, **refused.values) from None
         ImportItem.update(invoice=invoice).where(ImportItem.id == item.id).execute()
-    return invoice
+    return Invoice.get_by_id(invoice.id)  # type: ignore[no-any-return]
 
 
 def undo(run: Import, *, by: Staff | history.Actor, now: datetime) -> int:

@@ -141,7 +141,7 @@ def perform(row: Import, *, now: datetime) -> None:
 
 
 def sweep(now: datetime) -> None:
-    """Ask again for uploads nobody took or whose worker died. A command that was stopped is over; it can be repeated."""
+    """Ask again for uploads nobody took or whose worker died. A command that was stopped is over; it can be redone."""
     stopped = (Import.state == Import.RUNNING) & (Import.lease_until < now)
     with transaction():
         Import.update(state=Import.FAILED, ended_at=now, failure="stopped").where(
@@ -152,7 +152,7 @@ def sweep(now: datetime) -> None:
         enqueue("workers.imports.run", id, queue="bulk")
 
 
-# --- The desk where documents are taken in, one after the other -----------------------------------------------------------
+# --- The desk where documents are taken in, one after the other ---------------------------------------------------
 
 
 @dataclass
@@ -173,6 +173,10 @@ class _Source:
 class _Found:
     source: _Source
     document: Document | Refused | None  # None: the file's end
+
+
+class _Rehearsed(Exception):
+    """A dry run is over: nothing of it stays."""
 
 
 class _Overtaken(Exception):
@@ -366,10 +370,12 @@ def _rehearsal() -> Iterator[None]:
     """Everything inside leaves nothing behind. On SQLite it works on a copy, so that nobody waits for it meanwhile."""
     with tempfile.TemporaryDirectory(prefix="tillhouse-dry-run-") as folder, files.elsewhere(Path(folder)):
         if not database.is_sqlite():
-            with transaction():
-                yield
-                db.rollback()
-            return
+            try:
+                with transaction():
+                    yield
+                    raise _Rehearsed
+            except _Rehearsed:
+                return
         copy = Path(folder) / "portal.db"
         database.connect()
         db.execute_sql("VACUUM INTO ?", (str(copy),))
