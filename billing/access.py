@@ -9,6 +9,7 @@ from peewee import Expression
 
 from billing.people import RANK
 from models import BillingGroup, Customer, Membership, Person
+from records import MemberView
 
 
 @dataclass(frozen=True)

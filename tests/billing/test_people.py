@@ -103,4 +103,4 @@ def test_staff_are_made_once(cast: Cast, now: datetime) -> None:
         "root@hartwell.example",
         "sue@hartwell.example",
     ]
-    assert people.staff_by_email("SUE@hartwell.example").name == "Sue"
+    assert people.staff_by_email("SUE@hartwell.example") == Staff.get(Staff.name == "Sue")

@@ -293,7 +293,12 @@ def test_no_address_tells_that_it_has_no_password(
 ) -> None:
     checked: list[str] = []
     fits = sign_ins._fits
-    monkeypatch.setattr(sign_ins, "_fits", lambda hashed, typed: checked.append(hashed) or fits(hashed, typed))
+
+    def counted(hashed: str, typed: str) -> bool:
+        checked.append(hashed)
+        return fits(hashed, typed)
+
+    monkeypatch.setattr(sign_ins, "_fits", counted)
 
     with pytest.raises(SignInRefused) as refusal:
         sign_ins.check_password(email, "nobody has this password", now=now)
