@@ -22,13 +22,9 @@ def caller() -> str:
     return ":".join(address.split(":")[:4]) if ":" in address else address
 
 
-def field(name: str) -> Callable[[], str]:
-    """The key of a typed e-mail address or token, folded and hashed: Redis is told no addresses."""
-
-    def key() -> str:
-        return hashlib.sha256(request.form.get(name, "").strip().lower().encode()).hexdigest()[:32]
-
-    return key
+def this_address() -> str:
+    """The key of the address asked for, hashed: Redis is told no links."""
+    return hashlib.sha256(request.path.encode()).hexdigest()[:32]
 
 
 def signed_in() -> str:

@@ -16,7 +16,7 @@ from blueprints import cookies, guards, respond
 from blueprints.asking import AskForm, asked_of
 from blueprints.guards import require_person, safe_next
 from blueprints.login.forms import CodeForm, UseForm
-from blueprints.throttles import field, limited
+from blueprints.throttles import limited, this_address
 from models import BillingGroup, Invoice, Person, SignIn
 
 bp = Blueprint("login", __name__)
@@ -61,7 +61,7 @@ def code() -> Response:
 
 @bp.post("/sign-in/code")
 @limited("code", (20, "minute"), (100, "hour"), again=_again_code)
-@limited("code address", (10, "minute"), (40, "hour"), key=field("asked"), again=_again_code)
+@limited("code address", (10, "minute"), (40, "hour"), key=lambda: asked_of(request.form), again=_again_code)
 def use_code() -> Response:
     form = CodeForm()
     if not form.validate():
@@ -129,7 +129,7 @@ def pay(token: str) -> Response:
 
 @bp.post("/pay/<token>")
 @limited("pay", (10, "minute"), (60, "hour"))
-@limited("pay link", (4, "minute"), (12, "hour"), key=lambda: request.path)
+@limited("pay link", (4, "minute"), (12, "hour"), key=this_address)
 def ask_from_invoice(token: str) -> Response:
     found = _invoice_of(token)
     if found is None:
