@@ -69,7 +69,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "note": ("note", "notes", "memo"),
     "credits": ("credits", "creditsinvoice", "originalinvoice", "precedinginvoice"),
     "item": ("item", "itemname", "product", "description", "itemdescription", "bezeichnung"),
-    "item_description": ("itemdetails", "details"),
+    "item_details": ("itemdetails", "details"),
     "article": ("article", "sku", "itemcode", "articlenumber", "inventoryitemcode", "artikelnummer"),
     "quantity": ("quantity", "qty", "menge"),
     "unit": ("unit", "uom", "einheit"),
@@ -91,7 +91,7 @@ AMOUNTS = ("line_net", "line_tax", "net", "tax", "total", "prepaid", "rounding",
 FRACTIONS = ("quantity", "price", "tax_rate")
 DATES = ("issued_on", "due_on")
 OF_A_LINE = (
-    *("item", "item_description", "article", "quantity", "unit"),
+    *("item", "item_details", "article", "quantity", "unit"),
     *("price", "line_net", "tax_rate", "tax_category", "line_tax"),
 )
 CREDIT_WORDS = ("credit note", "credit memo", "creditnote", "credit", "gutschrift", "accreccredit")
@@ -347,7 +347,7 @@ class _Sheet:
                     number=str(len(found) + 1),
                     name=get("item"),
                     net=net,
-                    description=get("item_description") or None,
+                    description=get("item_details") or None,
                     quantity=quantity,
                     unit=get("unit") or None,
                     price=price,
