@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from peewee import ModelSelect, fn
+from peewee import JOIN, ModelSelect, fn
 
 from billing import documents_shown
 from billing.settings import Settings
@@ -320,7 +320,7 @@ def _settlements(invoice: Invoice, prefix: str, settings: Settings) -> list[Invo
         LedgerLine.select(LedgerEntry.cause, LedgerEntry.event, LedgerEntry.on, LedgerLine.amount, Payment.public_id)
         .join(LedgerEntry)
         .switch(LedgerLine)
-        .join(Payment, "LEFT OUTER", on=(LedgerLine.payment == Payment.id))
+        .join(Payment, JOIN.LEFT_OUTER, on=(LedgerLine.payment == Payment.id))
         .where(LedgerLine.invoice == invoice.id, LedgerLine.account == "receivable")
         .order_by(LedgerLine.id)
         .tuples()

@@ -19,6 +19,7 @@ from billing.payments.showing import (
     views,
     visible_to,
 )
+from billing.payments.standing import hindrance, under_way, wants_doing
 
 __all__ = [
     "PaymentPage",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from flask import Blueprint, Response, abort, current_app, g, request, url_for
+from flask import Blueprint, Response, abort, current_app, g
 
 import theming
 from billing import invoices, links, originals, payments
-from blueprints import guards, respond
+from blueprints import guards, paging, respond
 from blueprints.guards import require_person
 from documents import cache, pdf
 from models import Invoice
@@ -17,7 +17,6 @@ from records import InvoiceView
 bp = Blueprint("invoices", __name__, url_prefix="/invoices")
 
 ADDRESS = re.compile(r"[A-Za-z0-9_-]+")
-LONGEST_SEARCH = 100  # characters
 # What a browser may be told of a file; anything else is only bytes to it.
 PLAIN_TYPES = ("application/pdf", "application/xml", "text/xml", "text/csv", "text/plain", "image/png", "image/jpeg")
 SEALED = "default-src 'none'; sandbox"  # whatever a supplier put into a file, it runs nothing here
@@ -27,18 +26,11 @@ SEALED = "default-src 'none'; sandbox"  # whatever a supplier put into a file, i
 @require_person
 def index() -> Response:
     """The current company's invoices, a page at a time; a search looks at all of them."""
-    which = request.args.get("show", invoices.TO_PAY)
-    which = which if which in invoices.FILTERS else invoices.TO_PAY
-    q = "".join(mark for mark in request.args.get("q", "") if mark.isprintable()).strip()[:LONGEST_SEARCH]
+    which = paging.shown(invoices.FILTERS, invoices.TO_PAY)
+    q = paging.searched()
     mine = invoices.visible_to([g.group.id], settings=g.settings, today=g.today)
-    found = mine.page(
-        which, q=q, after=request.args.get("after", ""), before=request.args.get("before", ""), currency=g.group.currency
-    )
+    found = mine.page(which, q=q, **paging.keys(), currency=g.group.currency)
     hindrance = payments.hindrance(g.role, g.settings)
-
-    def beside(**key: str) -> str | None:
-        return url_for("invoices.index", show=which, q=q or None, **key) if any(key.values()) else None
-
     return respond.page(
         "invoices/index.html",
         {"invoices": "invoices/_list.html"},
@@ -48,8 +40,7 @@ def index() -> Response:
         rows=found.rows,
         picks=not hindrance and any(row.can_pay for row in found.rows),
         to_pay=None if hindrance else next(iter(mine.to_pay()), None),
-        older_url=beside(after=found.older),
-        newer_url=beside(before=found.newer),
+        **paging.neighbours("invoices.index", found.older, found.newer, show=which, q=q or None),
     )
 
 

@@ -14,7 +14,7 @@ from flask import Blueprint, Response, abort, current_app, g, request, url_for
 import theming
 from billing import connections, groups, invoices, payment_methods, payments, people
 from billing.errors import MethodUnusable, NotFree, PaidJustNow, Refusal, TokenReused
-from blueprints import guards, respond, throttles
+from blueprints import guards, paging, respond, throttles
 from blueprints.guards import require_person, require_role
 from documents import cache, pdf
 from models import Invoice, Payment, PaymentMethod
@@ -25,7 +25,6 @@ bp = Blueprint("payments", __name__, url_prefix="/payments")
 
 ADDRESS = re.compile(r"[A-Za-z0-9_-]+")
 TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}")
-LONGEST_SEARCH = 100  # characters
 NEW = "new"  # instead of a stored method: the provider's page
 WAIT, LOOK_EVERY = 1.5, 0.06  # seconds: how long a status page waits for the job, and how often it looks
 QUICK_POLLS, POLLS = 10, 14  # every 2 s for 20 s, then every 10 s to a minute
@@ -45,38 +44,26 @@ class Typed:
     again: bool = False
 
 
-# --- The list -----------------------------------------------------------------------------------------------------------
+# --- The list ---------------------------------------------------------------------------------------------------------
 
 
 @bp.get("")
 @require_person
 def index() -> Response:
     """What was paid and what was tried, newest first, a page at a time."""
-    q = "".join(mark for mark in request.args.get("q", "") if mark.isprintable()).strip()[:LONGEST_SEARCH]
-    found = payments.page(
-        payments.visible_to([g.group.id]),
-        after=request.args.get("after", ""),
-        before=request.args.get("before", ""),
-        now=g.now,
-        settings=g.settings,
-        q=q,
-    )
-
-    def beside(**key: str) -> str | None:
-        return url_for("payments.index", q=q or None, **key) if any(key.values()) else None
-
+    q = paging.searched()
+    found = payments.page(payments.visible_to([g.group.id]), **paging.keys(), now=g.now, settings=g.settings, q=q)
     return respond.page(
         "payments/index.html",
         {"payments": "payments/_list.html"},
         current="payments",
         q=q,
         rows=found.rows,
-        older_url=beside(after=found.older),
-        newer_url=beside(before=found.newer),
+        **paging.neighbours("payments.index", found.older, found.newer, q=q or None),
     )
 
 
-# --- Choosing and paying ------------------------------------------------------------------------------------------------
+# --- Choosing and paying ----------------------------------------------------------------------------------------------
 
 
 @bp.get("/new")
@@ -216,6 +203,7 @@ def _panel(
         limit=(values or {}).get("limit"),
         other=payments.view(other, now=g.now, settings=g.settings) if other else None,
         hindrance=payments.hindrance(g.role, g.settings),
+        all_due=request.args.get("all") == "due",
     )
 
 
@@ -223,7 +211,7 @@ def _new_token() -> str:
     return secrets.token_urlsafe(18)
 
 
-# --- One payment --------------------------------------------------------------------------------------------------------
+# --- One payment ------------------------------------------------------------------------------------------------------
 
 
 @bp.get("/<id>")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +12,12 @@ from flask import Flask
 
 import portal
 from billing import connections, dates, history, links, settings
+from blueprints import payments
 from environ import Environ
+from models import Connection
 from tests.browser import Browser
 from tests.cast import Cast
+from tests.gateways.running import RunningSandbox, running_sandbox
 from workers import queue
 
 
@@ -79,3 +84,23 @@ def mallory(app: Flask, cast: Cast) -> Browser:
 def root(app: Flask, cast: Cast) -> Browser:
     """The merchant, signed in as staff."""
     return Browser(app).sign_in(cast.root)
+
+
+@pytest.fixture
+def desk(app: Flask, env: Environ, clock: Clock) -> Connection:
+    """The rehearsal's connection with an address: payments can be asked for, nobody answers."""
+    env.sandbox_file.write_text("http://127.0.0.1:9")
+    return connections.open_sandbox(now=clock.now)
+
+
+@pytest.fixture
+def provider(desk: Connection, env: Environ, tmp_path: Path, clock: Clock) -> Iterator[RunningSandbox]:
+    """A sandbox that really runs behind the desk, on the test's clock; the status page does not wait for it."""
+    with running_sandbox(tmp_path, clock=lambda: clock.now) as sandbox, pytest.MonkeyPatch.context() as patch:
+        sandbox.stop()
+        sandbox.secret = connections.sandbox_secret()
+        sandbox.start()
+        env.sandbox_file.write_text(sandbox.url)
+        patch.setattr(connections, "CALL_TIMEOUT", 1.0)
+        patch.setattr(payments, "WAIT", 0.0)
+        yield sandbox

@@ -1,0 +1,33 @@
+"""What a list's address says: what is searched for, which filter, which page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import request, url_for
+
+LONGEST_SEARCH = 100  # characters
+
+
+def searched() -> str:
+    """What was typed into the search, without what cannot be seen."""
+    return "".join(mark for mark in request.args.get("q", "") if mark.isprintable()).strip()[:LONGEST_SEARCH]
+
+
+def shown(allowed: Sequence[str], default: str) -> str:
+    """Which filter is on."""
+    which = request.args.get("show", default)
+    return which if which in allowed else default
+
+
+def keys() -> dict[str, str]:
+    """Where the page begins or ends."""
+    return {"after": request.args.get("after", "")[:300], "before": request.args.get("before", "")[:300]}
+
+
+def neighbours(endpoint: str, older: str, newer: str, **kept: str | None) -> dict[str, str | None]:
+    """The addresses of the pages beside this one, for `_pager.html`."""
+    return {
+        "older_url": url_for(endpoint, after=older, **kept) if older else None,
+        "newer_url": url_for(endpoint, before=newer, **kept) if newer else None,
+    }
