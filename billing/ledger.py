@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TypeVar
 
-from peewee import JOIN, fn
+from peewee import JOIN, Case, fn
 
 from billing.errors import NotUndoable
 from billing.prepared import insert
@@ -211,13 +211,8 @@ def _bring_along(group: BillingGroup, lines: list[Line], today: date) -> None:
         if line.account == RECEIVABLE and line.invoice:
             owed[line.invoice] += line.amount
     for invoice, change in sorted(owed.items()):
-        Invoice.update(open=Invoice.open + change).where(Invoice.id == invoice).execute()
-        Invoice.update(settled_on=today).where(
-            Invoice.id == invoice, Invoice.open == 0, Invoice.settled_on.is_null()
-        ).execute()
-        Invoice.update(settled_on=None).where(
-            Invoice.id == invoice, Invoice.open > 0, Invoice.settled_on.is_null(False)
-        ).execute()
+        settled = Case(None, [(Invoice.open + change == 0, fn.COALESCE(Invoice.settled_on, today))], None)
+        Invoice.update(open=Invoice.open + change, settled_on=settled).where(Invoice.id == invoice).execute()
 
 
 def _post_income(

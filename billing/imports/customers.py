@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 
-from peewee import ModelSelect
+from peewee import Expression, ModelSelect
 
 from accounting.contract import Document, Party
 from billing import groups, history
@@ -29,17 +29,11 @@ def find(document: Document) -> Customer | None:
         )
         if known is not None:
             return known
-    free = Customer.archived_at.is_null()
-    if source_id:
-        free &= Customer.source_id.is_null() | (Customer.source != document.source)
-    if number := _vat(buyer):
-        known = Customer.select().where(Customer.vat_number == number, free).order_by(Customer.id).first()
-        if known is not None:
-            return known  # type: ignore[no-any-return]
-    alike = Customer.select().where(Customer.match_key == match_key(buyer), free)
-    if number:
-        alike = alike.where(Customer.vat_number.is_null())
-    return alike.order_by(Customer.id).first()  # type: ignore[no-any-return]
+    number, others = _vat(buyer), document.source if source_id else ""
+    if number and (found := rows(Customer, "by VAT number", _by_vat_number, others, number)):
+        return found[0]
+    found = rows(Customer, "alike", _alike, others, match_key(buyer))
+    return next((row for row in found if not number or row.vat_number is None), None)
 
 
 def find_or_make(document: Document, *, by: By, now: datetime) -> BillingGroup:
@@ -55,6 +49,19 @@ def find_or_make(document: Document, *, by: By, now: datetime) -> BillingGroup:
 
 def _by_source_id(source: str, source_id: str) -> ModelSelect:
     return Customer.select().where(Customer.source == source, Customer.source_id == source_id)
+
+
+def _free(source: str) -> Expression:
+    """Customers whom this source does not know under an id of its own."""
+    return Customer.archived_at.is_null() & (Customer.source_id.is_null() | (Customer.source != source))
+
+
+def _by_vat_number(source: str, number: str) -> ModelSelect:
+    return Customer.select().where(_free(source), Customer.vat_number == number).order_by(Customer.id)
+
+
+def _alike(source: str, key: str) -> ModelSelect:
+    return Customer.select().where(_free(source), Customer.match_key == key).order_by(Customer.id)
 
 
 def _of_customer(customer: str, currency: str) -> ModelSelect:
