@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from peewee import EXISTS, ModelSelect, fn
+from peewee import JOIN, ModelSelect, fn
 
 from billing import invoices, payments
 from billing.settings import Settings
@@ -203,9 +203,9 @@ def letters_where(*where: Any, limit: int = ROWS) -> tuple[LetterRow, ...]:
             Invoice.address,
             Payment.public_id,
         )
-        .join(Invoice, "LEFT OUTER")
+        .join(Invoice, JOIN.LEFT_OUTER)
         .switch(Letter)
-        .join(Payment, "LEFT OUTER")
+        .join(Payment, JOIN.LEFT_OUTER)
         .where(*where)
         .order_by(Letter.id.desc())
         .limit(limit)
@@ -237,15 +237,15 @@ def address_lines(address: dict[str, Any]) -> tuple[str, ...]:
 def _of_filter(which: str) -> tuple[Any, ...]:
     if which == OWING:
         owing = BillingGroup.select().join(Invoice).where(BillingGroup.customer == Customer.id, Invoice.open > 0)
-        return (EXISTS(owing),)
+        return (fn.EXISTS(owing),)
     if which == NO_EMAIL:
-        return (Customer.email.is_null() | (Customer.email == ""), ~EXISTS(_members_of()))
+        return (Customer.email.is_null() | (Customer.email == ""), ~fn.EXISTS(_members_of()))
     if which == NOT_INVITED:
-        return (~EXISTS(_members_of()), Customer.email != "")
+        return (~fn.EXISTS(_members_of()), Customer.email != "")
     if which == INVITED:
-        return (EXISTS(_members_of()), ~EXISTS(_members_of(Person.last_sign_in_at.is_null(False))))
+        return (fn.EXISTS(_members_of()), ~fn.EXISTS(_members_of(Person.last_sign_in_at.is_null(False))))
     if which == SIGNED_IN:
-        return (EXISTS(_members_of(Person.last_sign_in_at.is_null(False))),)
+        return (fn.EXISTS(_members_of(Person.last_sign_in_at.is_null(False))),)
     return ()
 
 

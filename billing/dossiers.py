@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from peewee import ModelSelect
+from peewee import JOIN, ModelSelect
 
 from billing import inbox
 from billing.customers import LetterRow, letters_where
@@ -395,7 +395,7 @@ def _ledger(payment: Payment) -> tuple[LedgerRow, ...]:
         )
         .join(LedgerEntry)
         .switch(LedgerLine)
-        .join(Invoice, "LEFT OUTER")
+        .join(Invoice, JOIN.LEFT_OUTER)
         .where(LedgerLine.payment == payment.id)
         .order_by(LedgerLine.id)
         .tuples()

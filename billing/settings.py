@@ -124,6 +124,11 @@ def save(changes: Mapping[str, Any], *, by: Staff | Person | history.Actor, now:
         return load()
 
 
+def check(name: str, value: Any) -> Any:
+    """A setting's value as it would be saved. Raises BadSetting."""
+    return _checked(name, value)
+
+
 def _checked(name: str, value: Any) -> Any:
     if name not in FIELDS:
         raise BadSetting("no_such_setting", name=name)

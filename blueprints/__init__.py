@@ -25,8 +25,18 @@ from blueprints import (
     respond,
     throttles,
 )
+from blueprints.admin import attention as admin_attention
+from blueprints.admin import customers as admin_customers
+from blueprints.admin import health as admin_health
+from blueprints.admin import history as admin_history
+from blueprints.admin import home as admin_home
+from blueprints.admin import imports as admin_imports
+from blueprints.admin import invoices as admin_invoices
+from blueprints.admin import letters as admin_letters
 from blueprints.admin import login as admin_login
 from blueprints.admin import patterns as admin_patterns
+from blueprints.admin import payments as admin_payments
+from blueprints.admin import settings as admin_settings
 from environ import Environ
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
@@ -38,6 +48,16 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     payments.bp,
     payment_methods.bp,
     account.bp,
+    admin_home.bp,
+    admin_customers.bp,
+    admin_invoices.bp,
+    admin_letters.bp,
+    admin_payments.bp,
+    admin_imports.bp,
+    admin_settings.bp,
+    admin_attention.bp,
+    admin_health.bp,
+    admin_history.bp,
     admin_login.bp,
     admin_patterns.bp,
 )
@@ -63,6 +83,7 @@ def register(app: Flask, environ: Environ) -> None:
         MAX_FORM_MEMORY_SIZE=MOST_BYTES,
         MAX_FORM_PARTS=MOST_FIELDS,
     )
+    app.extensions["environ"] = environ
     if environ.proxies:
         count = environ.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]

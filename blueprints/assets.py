@@ -21,6 +21,7 @@ SOURCES = Path(__file__).parent.parent / "static"
 # What each served file is joined from. A theme's sheet and the merchant's colour come after portal.css (`extra`).
 JOINED = {
     "portal.css": ("portal.css",),
+    "admin.css": ("admin.css",),
     "portal.js": ("vendor/htmx-4.0.1.min.js", "portal.js"),
 }
 HASHED = re.compile(r"/static/[^/]+\.[0-9a-f]{12}\.[a-z]+$")

@@ -15,7 +15,7 @@ from flask import Response, abort, current_app, g, request
 from flask_login import current_user
 
 import theming
-from billing import access, connections, dates, sessions, settings
+from billing import access, attention, connections, dates, sessions, settings
 from blueprints import cookies, respond
 from models import BillingGroup, Session
 from records import GroupView, MerchantView, PersonView
@@ -104,6 +104,7 @@ def context() -> dict[str, object]:
         "person": None,
         "group": group_view(group) if group else None,
         "staff": (g.staff.name or g.staff.email) if g.get("staff") else None,
+        "to_do": attention.open_count() if g.get("staff") else None,
         "notices": Notices(g.session) if g.get("session") is not None else [],
         "current": None,
         "language": language,

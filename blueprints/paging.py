@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from flask import request, url_for
 
@@ -25,7 +26,7 @@ def keys() -> dict[str, str]:
     return {"after": request.args.get("after", "")[:300], "before": request.args.get("before", "")[:300]}
 
 
-def neighbours(endpoint: str, older: str, newer: str, **kept: str | None) -> dict[str, str | None]:
+def neighbours(endpoint: str, older: str, newer: str, **kept: Any) -> dict[str, Any]:
     """The addresses of the pages beside this one, for `_pager.html`."""
     return {
         "older_url": url_for(endpoint, after=older, **kept) if older else None,

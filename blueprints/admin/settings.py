@@ -1,0 +1,219 @@
+"""Settings: the customer portal's switches and colour, the business, one's own password."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import available_timezones
+
+from flask import Blueprint, Response, g
+from wtforms import (
+    BooleanField,
+    DateField,
+    Field,
+    PasswordField,
+    SelectField,
+    StringField,
+    TextAreaField,
+    ValidationError,
+)
+from wtforms.validators import EqualTo, InputRequired, Length, Optional
+
+import theming
+from billing import links, people, sessions, settings, sign_ins
+from billing.errors import BadSetting, SignInRefused
+from billing.sign_ins import LONGEST_PASSWORD, SHORTEST_PASSWORD
+from blueprints import guards, respond
+from blueprints.forms import Form, mark
+from blueprints.guards import require_staff
+from blueprints.throttles import limited, signed_in
+
+bp = Blueprint("admin_settings", __name__, url_prefix="/admin/settings")
+
+# What is wrong with a value that cannot be saved, by the setting's name.
+WRONG = {
+    "business_name": mark("Enter a name of at most 120 characters."),
+    "business_phone": mark("Enter at most 40 characters."),
+    "business_email": mark("Enter an e-mail address such as name@example.com."),
+    "business_address": mark("Enter at most 400 characters."),
+    "business_vat_number": mark("Enter at most 40 characters."),
+    "business_registration_number": mark("Enter at most 60 characters."),
+    "timezone": mark("Choose a time zone from the list."),
+    "currency": mark("Enter a currency code of three letters, such as EUR."),
+    "language": mark("Choose a language from the list."),
+    "accent": mark("Enter a colour such as #1d4e80."),
+    "go_live_on": mark("Enter a date such as 2026-12-01."),
+}
+
+
+class SettingsForm(Form):
+    """A page of settings: each field bears its setting's name and is held to that setting's own rule."""
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        fine = bool(super().validate(extra_validators))
+        for control in self.of_settings():
+            if control.errors:
+                continue
+            try:
+                settings.check(control.name, control.data)
+            except BadSetting:
+                control.errors = [WRONG[control.name]]
+                fine = False
+        return fine
+
+    def of_settings(self) -> list[Field]:
+        return [control for control in self if control.name in settings.FIELDS]
+
+    @property
+    def changes(self) -> Mapping[str, Any]:
+        return {control.name: control.data for control in self.of_settings()}
+
+
+class PortalForm(SettingsForm):
+    portal_enabled = BooleanField()
+    hide_future_invoices = BooleanField()
+    allow_pay = BooleanField()
+    portal_link_in_mails = BooleanField()
+    accent = StringField()
+
+
+class BusinessForm(SettingsForm):
+    business_name = StringField(validators=[InputRequired(WRONG["business_name"])])
+    business_phone = StringField()
+    business_email = StringField()
+    business_address = TextAreaField()
+    business_vat_number = StringField()
+    business_registration_number = StringField()
+    timezone = SelectField(choices=sorted(available_timezones() - {"localtime"}), validate_choice=False)
+    currency = StringField()
+    language = SelectField(choices=[(code, code) for code in theming.languages()], validate_choice=False)
+    go_live_on = DateField(validators=[Optional()])
+
+    def validate_business_email(self, control: Field) -> None:
+        if control.data and control.data.strip():
+            try:
+                people.fold(control.data)
+            except ValueError:
+                raise ValidationError(WRONG["business_email"]) from None
+
+    def validate_language(self, control: Field) -> None:
+        if control.data not in theming.languages():
+            raise ValidationError(WRONG["language"])
+
+    def validate_go_live_on(self, control: Field) -> None:
+        if control.process_errors:
+            control.process_errors = [WRONG["go_live_on"]]
+
+
+class PasswordForm(Form):
+    TOO_SHORT = mark("Choose a password of 12 to 256 characters.")
+
+    current = PasswordField(mark("The password you have now"), validators=[Length(max=LONGEST_PASSWORD)])
+    password = PasswordField(
+        mark("New password"), validators=[Length(min=SHORTEST_PASSWORD, max=LONGEST_PASSWORD, message=TOO_SHORT)]
+    )
+    again = PasswordField(
+        mark("The same once more"), validators=[EqualTo("password", message=mark("The two are not the same."))]
+    )
+
+
+@bp.get("")
+@require_staff
+def index() -> Response:
+    return respond.page(
+        "admin/settings/index.html", current="settings", portal_on=g.settings.portal_enabled, email=g.staff.email
+    )
+
+
+@bp.get("/portal")
+@require_staff
+def edit_portal() -> Response:
+    return _portal(PortalForm(formdata=None, data=vars(g.settings)))
+
+
+@bp.post("/portal")
+@require_staff
+def update_portal() -> Response:
+    """An unticked box is a switch that is off."""
+    form = PortalForm()
+    if not form.validate():
+        return _portal(form, status=422)
+    return _save(form, "admin_settings.edit_portal")
+
+
+@bp.get("/business")
+@require_staff
+def edit_business() -> Response:
+    return _business(BusinessForm(formdata=None, data=vars(g.settings)))
+
+
+@bp.post("/business")
+@require_staff
+def update_business() -> Response:
+    form = BusinessForm()
+    if not form.validate():
+        return _business(form, status=422)
+    return _save(form, "admin_settings.edit_business")
+
+
+@bp.get("/password")
+@require_staff
+def edit_password() -> Response:
+    return _password(PasswordForm(formdata=None))
+
+
+def _too_many() -> Response:
+    form = PasswordForm(formdata=None)
+    form.current.errors = [mark("Too many tries. Wait a few minutes, then try again.")]
+    return _password(form, status=422)
+
+
+@bp.post("/password")
+@require_staff
+@limited("staff password", (5, "minute"), (20, "hour"), key=signed_in, again=_too_many)
+def update_password() -> Response:
+    """One's own. Every other browser is signed out."""
+    form = PasswordForm()
+    fine = form.validate()
+    if g.staff.password_hash:
+        try:
+            sign_ins.check_password(g.staff.email, form.current.data or "", now=g.now)
+        except SignInRefused:
+            form.current.errors = [mark("This is not the password you have now.")]
+            fine = False
+    if not fine:
+        return _password(form, status=422)
+    sign_ins.set_password(g.staff, form.password.data, by=g.staff, now=g.now)
+    sessions.end_all(g.staff, now=g.now, but=g.session)
+    guards.tell("good", theming.gettext("Saved. Every other browser of yours is signed out."))
+    return respond.see_other("admin_settings.index")
+
+
+def _save(form: SettingsForm, endpoint: str) -> Response:
+    settings.save(form.changes, by=g.staff, now=g.now)
+    guards.tell("good", theming.gettext("Saved."))
+    return respond.see_other(endpoint)
+
+
+def _portal(form: PortalForm, *, status: int = 200) -> Response:
+    return _page("portal", form, status, portal_url=links.portal())
+
+
+def _business(form: BusinessForm, *, status: int = 200) -> Response:
+    return _page("business", form, status)
+
+
+def _password(form: PasswordForm, *, status: int = 200) -> Response:
+    return _page("password", form, status, has_password=bool(g.staff.password_hash), email=g.staff.email)
+
+
+def _page(name: str, form: Form, status: int, **context: Any) -> Response:
+    return respond.page(
+        f"admin/settings/{name}.html",
+        status=status,
+        invalid=status == 422,
+        current="settings",
+        place=name,
+        form=form,
+        **context,
+    )
