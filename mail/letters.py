@@ -83,6 +83,12 @@ def write(letter: LetterView, papers: Papers = ()) -> EmailMessage:
     return LETTERS[letter.kind](letter, papers)
 
 
+def gettext(language: str) -> Callable[[str], str]:
+    """The catalogue of a language, for the papers that go with a letter."""
+    found: Callable[[str], str] = theming.catalogue(language).ugettext
+    return found
+
+
 def _letter(letter: LetterView, papers: Papers) -> EmailMessage:
     subject = one_line(_words(letter, "subject.txt", papers), LONGEST_SUBJECT)
     message = EmailMessage(policy=SMTP if letter.to.isascii() else SMTPUTF8)

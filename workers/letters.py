@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import theming
 from billing import dates, letters, writing
 from documents import pdf
 from mail import transport
-from mail.letters import write
+from mail.letters import gettext, write
 from models import Letter
 from records import LetterView, PaperView
 from workers.queue import job
@@ -30,7 +29,7 @@ def send(letter_id: int) -> None:
 
 def _papers(letter: Letter, view: LetterView) -> list[PaperView]:
     """The PDF that goes with it: the invoice as it came, or as we print it; the receipt."""
-    words = theming.catalogue(view.language).ugettext
+    words = gettext(view.language)
     if letter.kind == "receipt" and view.payment is not None:
         made = pdf.receipt_pdf(view.payment, view.merchant, language=view.language, words=words)
         found = PaperView(f"{view.payment.reference}.pdf", writing.PDF, made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,7 +27,9 @@ class Mailbox:
     data: list[str] = field(default_factory=list)
     hang_up_after_data: bool = False
     addressees: list[str] = field(default_factory=list)
-    asked: int = 0  # how many letters began to arrive
+    asked: int = 0  # how many addressees were named
+    begun: int = 0  # how many letters came in, whatever became of them
+    slow: float = 0  # seconds until a letter is answered
 
     @property
     def url(self) -> str:
@@ -47,6 +50,8 @@ class Mailbox:
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:
+        self.begun += 1
+        await asyncio.sleep(self.slow)
         if self.data:
             return self.data.pop(0)
         self.raw.append(envelope.content)
@@ -55,6 +60,7 @@ class Mailbox:
         assert isinstance(message, EmailMessage)
         self.arrived.append(message)
         if self.hang_up_after_data:
+            assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
         return "250 kept"
 
@@ -64,7 +70,7 @@ class Server(Controller):
 
     def factory(self) -> SMTP:
         def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
-            return AuthResult(success=(data.login, data.password) == (b"portal", b"s3cret/word"))
+            return AuthResult(handled=False, success=(data.login, data.password) == (b"portal", b"s3cret/word"))
 
         return SMTP(self.handler, authenticator=authenticate, auth_require_tls=False, enable_SMTPUTF8=True)
 
