@@ -74,6 +74,13 @@ def gateway(connection: Connection) -> Gateway:
     raise NoGateway(provider=connection.provider)
 
 
+def gateway_address(connection: Connection) -> str:
+    """Where a connection's provider is reached, for the rehearsal's own controls. Raises NoGateway."""
+    if connection.provider != SANDBOX:
+        raise NoGateway(provider=connection.provider)
+    return _sandbox_url()
+
+
 def _sandbox_url() -> str:
     assert _environ is not None, "connections.configure() comes first"
     if _environ.sandbox_url:

@@ -7,7 +7,7 @@ whoever learned it, and the sweep repairs what was interrupted.
 from billing.payments.calling import capture, close_page, look_up, store_method
 from billing.payments.outcome import apply_outcome
 from billing.payments.repair import ask, decide, sweep
-from billing.payments.request import cancel, cancel_later, look_up_later, request, try_again
+from billing.payments.request import cancel, cancel_later, look_up_later, new_reference, request, try_again
 from billing.payments.showing import (
     PaymentPage,
     method_view,
@@ -34,6 +34,7 @@ __all__ = [
     "look_up",
     "look_up_later",
     "method_view",
+    "new_reference",
     "one_visible",
     "page",
     "receipt_of",
