@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -147,6 +148,8 @@ def _web(given: argparse.Namespace) -> int:
 
     def of_child() -> Any:
         processes.die_with_parent()
+        # Ctrl-C reaches the whole group; a child that ends by itself would be taken for a crash and started again
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         return app
 
     Granian(

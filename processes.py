@@ -75,20 +75,22 @@ class Supervisor:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def start(self, service: Service) -> None:
-        """Start a service and wait until it answers. Raises CannotStart; what it said itself is on stderr."""
-        self.services.append(service)
-        self._spawn(service)
+    def start(self, *services: Service) -> None:
+        """Start services and wait until all answer. Raises CannotStart; what one said itself is on stderr."""
+        for service in services:
+            self.services.append(service)
+            self._spawn(service)
         deadline = time.monotonic() + PATIENCE
-        while not service.answers():
-            assert service.process is not None
-            if service.process.poll() is not None:
-                raise CannotStart(f"{service.name} ended at its start")
-            if time.monotonic() > deadline:
-                raise CannotStart(f"{service.name} did not answer within {PATIENCE:.0f} seconds")
-            self.hear(0.05)
-            if self.stopping:
-                return
+        for service in services:
+            while not service.answers():
+                for one in services:
+                    if one.process is not None and one.process.poll() is not None:
+                        raise CannotStart(f"{one.name} ended at its start")
+                if time.monotonic() > deadline:
+                    raise CannotStart(f"{service.name} did not answer within {PATIENCE:.0f} seconds")
+                self.hear(0.05)
+                if self.stopping:
+                    return
 
     def run(self, command: list[str]) -> int:
         """Run something that ends by itself while watching over the services; its exit code."""
@@ -196,13 +198,14 @@ def serve(env: Environ, host: str, demo: bool) -> None:
         tell("bringing the database up to date")
         if house.run([*portal, "migrate", "--quiet"]) != 0:
             raise CannotStart("the database could not be brought up to date")
-        if demo and env.sandbox_url is None:
-            tell("starting the sandbox")
-            house.start(_sandbox(env, portal))
         tell("starting the portal")
-        house.start(_web(env, host, portal))
-        house.start(Service("worker", [sys.executable, "-m", "workers", "worker"], patience=25.0))
-        house.start(Service("clock", [sys.executable, "-m", "workers", "clock"]))
+        sandbox = [_sandbox(env, portal)] if demo and env.sandbox_url is None else []
+        house.start(
+            *sandbox,
+            _web(env, host, portal),
+            Service("worker", [sys.executable, "-m", "workers", "worker"], patience=25.0),
+            Service("clock", [sys.executable, "-m", "workers", "clock"]),
+        )
         if house.stopping:
             return
         if demo:

@@ -21,6 +21,7 @@ from models import ClockLock, ClockRun
 from workers import queue
 
 TICK = 10.0  # seconds
+SLOW = 1000.0  # milliseconds; a quicker duty that went well is not worth a line every ten seconds
 LEASE = timedelta(seconds=30)  # a clock that was killed is replaced after this
 
 log = logging.getLogger("tillhouse.clock")
@@ -80,7 +81,7 @@ def tick(now: datetime, holder: str, duties: tuple[Duty, ...] = DUTIES) -> list[
         _note(duty, now)
         ran.append(duty.name)
         spent = (time.perf_counter() - began) * 1000
-        level = logging.DEBUG if duty.every == EVERY_TICK and end == "done" else logging.INFO
+        level = logging.DEBUG if end == "done" and spent < SLOW else logging.INFO
         log.log(level, "duty name=%s end=%s ms=%.1f", duty.name, end, spent)
     return ran
 
