@@ -13,7 +13,9 @@ from tests.house import source
 
 FORBIDDEN = re.compile(r"(utils?|helpers?|common|misc)|.*_(service|manager)")
 # Not of this project: paths of somebody's machine, and what wrote the text.
-MACHINES = re.compile(rb"(?<!\w)/(?:home|Users)/[a-z]+/|(?<!\w)/root/|(?<!\w)/wor[k]/|\bChat[G]PT\b|\bClaud[e]\b|\bCopilo[t]\b|Co-Authore[d]-By")
+MACHINES = re.compile(
+    rb"(?<!\w)/(?:home|Users)/[a-z]+/|(?<!\w)/roo[t]/|(?<!\w)/wor[k]/|\bChat[G]PT\b|\bClaud[e]\b|\bCopilo[t]\b|Co-Authore[d]-By"
+)
 
 
 def test_no_file_is_a_drawer_for_everything() -> None:
