@@ -38,7 +38,12 @@ def send(home: Path, handed: list[str], monkeypatch: pytest.MonkeyPatch) -> Iter
         monkeypatch.setenv("SMTP_URL", url or "")
         transport.configure(environ.read())
         message = write(samples.letter(kind, to=to))
-        return transport.deliver(message, kind=kind, hand_over=lambda: handed.append(to) is None and ours)
+
+        def hand_over() -> bool:
+            handed.append(to)
+            return ours
+
+        return transport.deliver(message, kind=kind, hand_over=hand_over)
 
     yield send
     monkeypatch.delenv("SMTP_URL", raising=False)
