@@ -142,7 +142,7 @@ def seed(env: Environ) -> None:
     _pay(f"{year}-0120", ada, card, now)
 
 
-# --- Documents --------------------------------------------------------------------------------------------------------
+# --- Documents -------------------------------------------------------------------------------------------------------
 
 
 def _write(folder: Path, today: date) -> list[Path]:
@@ -153,7 +153,7 @@ def _write(folder: Path, today: date) -> list[Path]:
         (folder / f"{bill.number}.xml").write_text(_ubl(bill, means), encoding="utf-8")
     with (folder / "invoices.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(_HEADER)
+        writer.writerow(_COLUMNS.split())
         for bill in plain:
             writer.writerows(_rows(bill))
     return [folder / f"{bill.number}.xml" for bill in rich] + [folder / "invoices.csv"]
@@ -207,7 +207,10 @@ def _plain(today: date) -> Iterator[Bill]:
                 yield Bill(f"{day.year}-{2000 + serial}", company, day, 30, lines, paid="0" if late else "all")
 
 
-_HEADER = ["number", "kind", "issued_on", "due_on", "currency", "customer_id", "customer_name", "customer_email", "customer_address", "customer_postcode", "customer_city", "po_number", "item", "quantity", "unit", "price", "line_net", "tax_rate", "net", "tax", "total", "prepaid", "payable", "credits"]
+_COLUMNS = """
+number kind issued_on due_on currency customer_id customer_name customer_email customer_address customer_postcode
+customer_city po_number item quantity unit price line_net tax_rate net tax total prepaid payable credits
+"""
 
 
 def _rows(bill: Bill) -> Iterator[list[str]]:
@@ -247,7 +250,8 @@ def _ubl(bill: Bill, means: str) -> str:
     scheme = "<cac:TaxScheme><cbc:ID>VAT</cbc:ID></cac:TaxScheme>"
     category = f"<cbc:ID>S</cbc:ID><cbc:Percent>20</cbc:Percent>{scheme}"
     lines = "".join(
-        f'<cac:InvoiceLine><cbc:ID>{at}</cbc:ID><cbc:InvoicedQuantity unitCode="{unit}">{quantity}</cbc:InvoicedQuantity>'
+        f"<cac:InvoiceLine><cbc:ID>{at}</cbc:ID>"
+        + f'<cbc:InvoicedQuantity unitCode="{unit}">{quantity}</cbc:InvoicedQuantity>'
         + amount("LineExtensionAmount", _net((text, quantity, unit, price)))
         + f"<cac:Item><cbc:Name>{escape(text)}</cbc:Name>"
         + f"<cac:ClassifiedTaxCategory>{category}</cac:ClassifiedTaxCategory></cac:Item>"
@@ -312,7 +316,7 @@ def _import(paths: list[Path], now: datetime) -> None:
         raise startup.CannotStart(f"the demo's own documents were refused: {refused[0]}")
 
 
-# --- People, letters, ways to pay -------------------------------------------------------------------------------------
+# --- People, letters, ways to pay ------------------------------------------------------------------------------------
 
 
 def _group(company: str) -> BillingGroup:
