@@ -31,7 +31,7 @@ COMPARED = (
     ("po_number", False),
     ("terms", False),
 )
-MOST_LINES = 20  # of lines that differ, so many are shown
+MOST_LINES = 10  # of lines that differ, so many are shown
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def held_view(item: ImportItem) -> HeldView:
         id=item.id,
         number=item.number or "",
         kind=said.get("kind", "invoice"),
-        file_name=item.file_name,
+        file_name=Path(item.file_name).name,
         buyer=(said.get("buyer") or {}).get("name", ""),
         amount=Money(item.payable or 0, item.currency or first.currency),
         first_number=first.number,
@@ -275,7 +275,7 @@ def _item(item: ImportItem) -> ItemRow:
     address = item.at.address if item.invoice_id and getattr(item, "at", None) else ""
     return ItemRow(
         id=item.id,
-        file_name=item.file_name,
+        file_name=Path(item.file_name).name,
         number=item.number or "",
         amount=Money(item.payable, item.currency) if item.payable is not None and item.currency else None,
         outcome=item.outcome,

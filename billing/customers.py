@@ -111,7 +111,9 @@ class CustomerView:
 
 def page(which: str = ALL, *, q: str = "", after: str = "", before: str = "", today: date) -> CustomerPage:
     """A page of the list by name, by key. Three queries however many rows."""
-    query = Customer.select().where(*_of_filter(which))
+    query = Customer.select()
+    if wanted := _of_filter(which):
+        query = query.where(*wanted)
     if q.strip():
         query = query.where(_matches(q))
     name = fn.LOWER(Customer.name)

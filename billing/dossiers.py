@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 from peewee import JOIN, ModelSelect
@@ -312,7 +313,9 @@ def _origins(invoice: Invoice) -> tuple[OriginView, ...]:
         .limit(LINES)
         .tuples()
     )
-    return tuple(OriginView(run, at, file_name, f"/admin/imports/{run}#item-{id}") for run, at, file_name, id in query)
+    return tuple(
+        OriginView(run, at, Path(file_name).name, f"/admin/imports/{run}#item-{id}") for run, at, file_name, id in query
+    )
 
 
 def _versions(invoice: Invoice) -> tuple[VersionView, ...]:

@@ -33,6 +33,7 @@ class Subject:
     customer: str = ""
     url: str = ""
     amount: Money | None = None
+    at: datetime | None = None  # of an import, which has no other name
 
 
 @dataclass(frozen=True)
@@ -170,8 +171,8 @@ def _customers(ids: list[int]) -> list[tuple[int, Subject]]:
 
 
 def _imports(ids: list[int]) -> list[tuple[int, Subject]]:
-    query = Import.select(Import.id, Import.public_id).where(Import.id.in_(ids)).tuples()
-    return [(id, Subject("import", public_id, url=f"/admin/imports/{public_id}")) for id, public_id in query]
+    query = Import.select(Import.id, Import.public_id, Import.created_at).where(Import.id.in_(ids)).tuples()
+    return [(id, Subject("import", public_id, url=f"/admin/imports/{public_id}", at=at)) for id, public_id, at in query]
 
 
 def _import_items(ids: list[int]) -> list[tuple[int, Subject]]:

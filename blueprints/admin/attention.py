@@ -37,6 +37,5 @@ def update(id: int) -> Response:
     if id >= 2**31 or not Attention.select().where(Attention.id == id).exists():
         abort(404)
     attention.settle(id, by=g.staff, now=g.now)
-    if not respond.wants_fragment():
-        guards.tell("good", theming.gettext("Done."))
+    guards.tell("good", theming.gettext("Done."))
     return respond.see_other("admin_attention.index")
