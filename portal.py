@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -106,7 +107,10 @@ def _parser() -> argparse.ArgumentParser:
     command("clock", _back_office, "the clock alone")
     sandbox = command("sandbox", _sandbox, "the pretend payment provider alone")
     sandbox.add_argument("--port", type=int, dest="sandbox_port", default=0)
-    command("migrate", _migrate, "bring the database up to date").add_argument("--quiet", action="store_true")
+    migrate = command("migrate", _migrate, "bring the database up to date")
+    migrate.add_argument(
+        "--starting", action="store_true", help="as serve and demo do: say nothing, end a demo's links"
+    )
     staff = command("staff", _staff, "the merchant's people: each prints a sign-in link")
     staff.add_argument("what", choices=("add", "link", "reset"))
     staff.add_argument("email")
@@ -145,6 +149,9 @@ def _web(given: argparse.Namespace) -> int:
     if not queue.answers():
         print("portal.py: Redis does not answer; pages work, jobs wait until it does", file=sys.stderr)
     app = create_app(env)  # here, so that what is wrong is said once, and the processes share what was loaded
+
+    gc.collect()
+    gc.freeze()  # the collector would write to, and so copy, every page the processes share
 
     def of_child() -> Any:
         processes.die_with_parent()
@@ -192,7 +199,9 @@ def _migrate(given: argparse.Namespace) -> int:
     if newer := migrations.unknown():
         raise Stop(f"the database was used by a newer version of this program: {', '.join(newer)}")
     names = migrations.bring_up()
-    if not given.quiet:
+    if given.starting:
+        sign_ins.end_reusable(now=dates.now())
+    else:
         print("\n".join(names) if names else "the database is up to date")
     return 0
 

@@ -196,7 +196,7 @@ def serve(env: Environ, host: str, demo: bool) -> None:
             tell("starting Redis")
             house.start(_redis(env))
         tell("bringing the database up to date")
-        if house.run([*portal, "migrate", "--quiet"]) != 0:
+        if house.run([*portal, "migrate", "--starting"]) != 0:
             raise CannotStart("the database could not be brought up to date")
         tell("starting the portal")
         sandbox = [_sandbox(env, portal)] if demo and env.sandbox_url is None else []

@@ -143,6 +143,12 @@ def set_password(staff: Staff, password: str, *, by: Staff | history.Actor, now:
         history.record(staff, "password_set", by=by, now=now)
 
 
+def end_reusable(*, now: datetime) -> None:
+    """The demo's links work until it stops: the next start of anything on this database ends them."""
+    with transaction():
+        SignIn.update(replaced_at=now).where(SignIn.reusable == True, SignIn.replaced_at.is_null()).execute()  # noqa: E712
+
+
 def reset(staff: Staff, *, by: Staff | history.Actor, now: datetime) -> None:
     """The way back for who lost their password or is locked out: neither is left, and every browser is signed out."""
     with transaction():

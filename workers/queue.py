@@ -6,6 +6,7 @@ redis and rq are imported when first needed: the web process starts and serves p
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import re
@@ -169,6 +170,8 @@ def run_worker(die_with_parent: Callable[[], None]) -> None:
     for number in heard:
         signal.signal(number, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_BLOCK, heard)
+    gc.collect()
+    gc.freeze()  # the collector would write to, and so copy, every page the children share
     children = {_fork(name, die_with_parent): name for name in QUEUES}
     while signal.sigwait(heard) != signal.SIGTERM:
         for pid in _ended(children):
