@@ -18,8 +18,9 @@
   document.addEventListener("htmx:response:error", alarm);
   document.addEventListener("htmx:error", alarm);
 
-  // After a swap: the list of errors has the focus and the title says so, as on a whole page.
-  document.addEventListener("htmx:after:swap", function () {
+  // After a swap: the list of errors has the focus and the title says so, as on a whole page. (At htmx:after:swap the
+  // title of the fragment is still to come.)
+  document.addEventListener("htmx:finally:swap", function () {
     var summary = document.getElementById("errors");
     var prefix = document.body.dataset.errorTitle;
     var bare = document.title.indexOf(prefix) ? document.title : document.title.slice(prefix.length);
