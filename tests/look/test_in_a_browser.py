@@ -29,7 +29,8 @@ PLACES = """{% extends "layout.html" %}{% block title %}Places{% endblock %}{% b
 <form id="wrong" method="post" action="/wrong" hx-post="/wrong" hx-target="#here" hx-swap="outerHTML"
  hx-sync="this:drop" hx-disable="findAll button"><input type="hidden" name="csrf_token" value="{{ csrf_token() }}">
 <button>Wrong</button></form><div id="here">here</div>{% endblock %}"""
-ERRORS = """<title>Wrong · Hartwell Garden Services</title><div id="here"><div class="note bad" id="errors" tabindex="-1" autofocus>There is a problem</div></div>"""
+ERRORS = """<title>Wrong · Hartwell Garden Services</title>
+<div id="here"><div class="note bad" id="errors" tabindex="-1" autofocus>There is a problem</div></div>"""
 
 pytestmark = [
     pytest.mark.browser,
