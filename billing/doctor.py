@@ -88,7 +88,7 @@ def mail_is_kept(env: Environ) -> bool:
 def _database(lacking: Sequence[str]) -> Iterator[Finding]:
     kind = "SQLite" if is_sqlite() else "PostgreSQL"
     if lacking:
-        text = mark("%(count)s migrations have not run: portal.py migrate")
+        text = mark("migrations still to run: %(count)s. Run portal.py migrate")
         yield Finding(FAIL, "database", text, {"count": len(lacking)})
         return
     try:
@@ -156,7 +156,7 @@ def _none_wrong(name: str, wrong: Sequence[object], text: str, values: dict[str,
     named = ", ".join(str(one) for one in wrong[:NAMED])
     more = "" if len(wrong) <= NAMED else ", …"
     return Finding(
-        FAIL, name, mark("%(count)s do not agree: %(named)s"), {"count": len(wrong), "named": f"{named}{more}"}
+        FAIL, name, mark("not in agreement: %(count)s (%(named)s)"), {"count": len(wrong), "named": f"{named}{more}"}
     )
 
 
@@ -191,7 +191,7 @@ def _worker(now: datetime) -> Iterator[Finding]:
         Payment.not_before.is_null() | (Payment.not_before < now - WAITS_TOO_LONG),
     )
     if count := late.count():
-        text = mark("%(count)s payments have waited for more than five minutes: is the worker running?")
+        text = mark("payments that have waited for more than five minutes: %(count)s. Is the worker running?")
         yield Finding(WARN, "worker", text, {"count": count})
     else:
         yield Finding(OK, "worker", mark("no payment waits for it"))
@@ -201,9 +201,9 @@ def _mail(now: datetime, env: Environ) -> Iterator[Finding]:
     failed = Letter.select().where(Letter.state == Letter.FAILED).count()
     late = Letter.select().where(Letter.state == Letter.QUEUED, Letter.not_before < now - WAITS_TOO_LONG).count()
     if failed:
-        yield Finding(WARN, "mail", mark("%(count)s letters could not be sent"), {"count": failed})
+        yield Finding(WARN, "mail", mark("letters that could not be sent: %(count)s"), {"count": failed})
     if late:
-        yield Finding(WARN, "mail", mark("%(count)s letters have waited for more than five minutes"), {"count": late})
+        yield Finding(WARN, "mail", mark("letters that have waited for more than five minutes: %(count)s"), {"count": late})
     if mail_is_kept(env):
         text = mark("no mail server is set: mails are kept in %(folder)s, not sent")
         yield Finding(WARN, "mail", text, {"folder": str(env.home / "mail")})
@@ -246,9 +246,9 @@ def _imports(now: datetime) -> Iterator[Finding]:
     )
     failed = Import.select().where(Import.state == Import.FAILED).count()
     if count := stuck.count():
-        yield Finding(WARN, "imports", mark("%(count)s stand still: is the worker running?"), {"count": count})
+        yield Finding(WARN, "imports", mark("standing still: %(count)s. Is the worker running?"), {"count": count})
     elif failed:
-        yield Finding(WARN, "imports", mark("%(count)s broke off"), {"count": failed})
+        yield Finding(WARN, "imports", mark("broken off: %(count)s"), {"count": failed})
     else:
         yield Finding(OK, "imports", mark("none stands still"))
 
@@ -256,7 +256,7 @@ def _imports(now: datetime) -> Iterator[Finding]:
 def _inbox() -> Iterator[Finding]:
     count = Attention.select().where(Attention.settled_at.is_null()).count()
     if count:
-        yield Finding(WARN, "to-do", mark("%(count)s things need somebody: see To do"), {"count": count})
+        yield Finding(WARN, "to-do", mark("waiting for somebody under To do: %(count)s"), {"count": count})
     else:
         yield Finding(OK, "to-do", mark("nothing needs anybody"))
 
