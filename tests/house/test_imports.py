@@ -103,11 +103,10 @@ def test_nothing_is_imported_inside_a_function() -> None:
             if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
                 continue
             for node in ast.walk(function):
-                names = []
-                if isinstance(node, ast.Import):
-                    names = [alias.name for alias in node.names]
-                elif isinstance(node, ast.ImportFrom):
-                    names = [node.module or ""]
+                if not isinstance(node, ast.Import | ast.ImportFrom):
+                    continue
+                direct = isinstance(node, ast.Import)
+                names = [alias.name for alias in node.names] if direct else [getattr(node, "module", "") or ""]
                 wrong += [
                     f"{where}:{node.lineno} {name}"
                     for name in names
