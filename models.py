@@ -499,6 +499,7 @@ Payment.add_index(  # what came in, summed without a look at the rows
         Payment.currency,
         Payment.ended_at,
         Payment.captured,
+        Payment.state,
         where=(Payment.state == Payment.PAID),
         name="payment_came_in",
     )

@@ -409,7 +409,12 @@ Payment.add_index(Payment.index(Payment.state, Payment.id, where=Payment.rank < 
 
 Payment.add_index(
     Payment.index(
-        Payment.currency, Payment.ended_at, Payment.captured, where=Payment.state == "paid", name="payment_came_in"
+        Payment.currency,
+        Payment.ended_at,
+        Payment.captured,
+        Payment.state,
+        where=Payment.state == "paid",
+        name="payment_came_in",
     )
 )
 

@@ -71,9 +71,7 @@ def test_credit_that_nobody_booked_is_found(cast: Cast, now: datetime, env: Envi
 def test_an_entry_that_does_not_sum_to_zero_is_found(cast: Cast, now: datetime, env: Environ) -> None:
     bill(cast.acme, 10000, now=now)
     line = LedgerLine.get()
-    LedgerLine.insert(
-        entry=line.entry_id, account="suspense", currency="EUR", amount=1, group=cast.acme
-    ).execute()
+    LedgerLine.insert(entry=line.entry_id, account="suspense", currency="EUR", amount=1, group=cast.acme).execute()
     assert ask(now, env)["ledger"].level == "FAIL"
 
 

@@ -103,9 +103,7 @@ def test_a_cancelled_invoice_is_not_sent(invoice: Invoice, cast: Cast, now: date
     assert Letter.select().count() == 0
 
 
-def test_it_suggests_where_it_went_last_else_the_customers_address(
-    invoice: Invoice, cast: Cast, now: datetime
-) -> None:
+def test_it_suggests_where_it_went_last_else_the_customers_address(invoice: Invoice, cast: Cast, now: datetime) -> None:
     assert sending.suggested(invoice) == ""
     customer = invoice.group.customer
     customer.email = "office@acme.example"
