@@ -31,7 +31,10 @@ def panel(browser: Browser, *numbers: str) -> dict[str, Any]:
 def pay(browser: Browser, *numbers: str, htmx: bool = False, **changes: Any) -> TestResponse:
     """Open the panel and press Pay."""
     return browser.post(
-        "/payments", panel(browser, *numbers) | changes, htmx=htmx, headers={"HX-Target": "section#page"} if htmx else None
+        "/payments",
+        panel(browser, *numbers) | changes,
+        htmx=htmx,
+        headers={"HX-Target": "section#page"} if htmx else None,
     )
 
 

@@ -55,7 +55,7 @@ def test_the_first_visit_to_a_list_of_fifty_fits_the_budget(ada: Browser, fifty:
     assert html <= NEXT_PAGE
     assert html + css <= HTML_AND_CSS
     assert html + css + script <= EVERYTHING
-    assert page.count("<link rel=\"stylesheet\"") + page.count("<script src=") == 2
+    assert page.count('<link rel="stylesheet"') + page.count("<script src=") == 2
 
 
 @pytest.mark.parametrize("path", ["/", "/invoices/2026-0100", "/payments/new?all=due", "/payments", "/account"])

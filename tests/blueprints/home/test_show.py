@@ -17,7 +17,9 @@ def test_home_leads_a_stranger_to_sign_in(visitor: Browser) -> None:
     assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in")
 
 
-def test_home_says_what_is_to_pay_now_and_pays_all_of_it(ada: Browser, cast: Cast, clock: Clock, desk: Connection) -> None:
+def test_home_says_what_is_to_pay_now_and_pays_all_of_it(
+    ada: Browser, cast: Cast, clock: Clock, desk: Connection
+) -> None:
     for number, days in (("LATE", -9), ("TODAY", 0), ("LATER", 9)):
         bill(cast.acme, 10_000, now=clock.now, number=number, due_on=clock.now.date() + timedelta(days))
     page = ada.get("/").text

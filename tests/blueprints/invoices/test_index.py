@@ -76,7 +76,9 @@ def test_the_filters_are_links(ada: Browser, bills: list[Invoice]) -> None:
     assert numbers(ada.get("/invoices?show=rubbish").text) == ["LATE", "ITSELF", "SOON"]
 
 
-@pytest.mark.parametrize(("q", "found"), [("LAT", ["LATE"]), ("po-77", ["LATE"]), ("86.50", ["SOON"]), ("420", ["PAID"])])
+@pytest.mark.parametrize(
+    ("q", "found"), [("LAT", ["LATE"]), ("po-77", ["LATE"]), ("86.50", ["SOON"]), ("420", ["PAID"])]
+)
 def test_a_search_finds_number_order_and_amount(ada: Browser, bills: list[Invoice], q: str, found: list[str]) -> None:
     assert numbers(ada.get(f"/invoices?show=all&q={q}").text) == found
 
@@ -97,9 +99,7 @@ def test_mallory_sees_her_own_alone(mallory: Browser, bills: list[Invoice]) -> N
     assert numbers(mallory.get("/invoices?show=all&q=LATE").text) == []
 
 
-def test_an_invoice_dated_after_today_is_not_in_the_list_until_its_day(
-    ada: Browser, cast: Cast, clock: Clock
-) -> None:
+def test_an_invoice_dated_after_today_is_not_in_the_list_until_its_day(ada: Browser, cast: Cast, clock: Clock) -> None:
     bill(cast.acme, 100, now=clock.now, number="NEXT", issued_on=clock.now.date() + timedelta(1))
     assert "NEXT" not in ada.get("/invoices").text
     assert "There is nothing to pay." in ada.get("/invoices").text

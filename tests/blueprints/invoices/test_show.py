@@ -91,9 +91,7 @@ def test_with_paying_switched_off_the_page_says_whom_to_call(ada: Browser, invoi
     assert "Hartwell does not take payments here." in page
 
 
-def test_with_nobody_to_take_the_money_there_is_no_button_that_fails(
-    ada: Browser, cast: Cast, clock: Clock
-) -> None:
+def test_with_nobody_to_take_the_money_there_is_no_button_that_fails(ada: Browser, cast: Cast, clock: Clock) -> None:
     bill(cast.acme, 100, now=clock.now, number="A1")
     page = ada.get("/invoices/A1").text
     assert "Pay €" not in page

@@ -43,7 +43,13 @@ def test_keeping_a_new_method_is_asked_for_by_the_tick(ada: Browser, bills: list
 
 
 def test_a_stored_method_is_charged_without_a_page(
-    ada: Browser, cast: Cast, bills: list[Invoice], provider: RunningSandbox, desk: Connection, clock: Clock, queue: Queue
+    ada: Browser,
+    cast: Cast,
+    bills: list[Invoice],
+    provider: RunningSandbox,
+    desk: Connection,
+    clock: Clock,
+    queue: Queue,
 ) -> None:
     method = keep(cast, desk, clock, token=provider.keep("visa"))
     pay(ada, "A1")

@@ -64,7 +64,9 @@ def test_the_stored_method_is_chosen_beforehand_and_another_is_offered(
     assert "9995" not in page  # refused: not usable
 
 
-def test_what_cannot_be_paid_now_is_left_out_and_named(ada: Browser, cast: Cast, clock: Clock, bills: list[Invoice]) -> None:
+def test_what_cannot_be_paid_now_is_left_out_and_named(
+    ada: Browser, cast: Cast, clock: Clock, bills: list[Invoice]
+) -> None:
     bill(cast.acme, 500, now=clock.now, number="DONE", prepaid=500)
     page = ada.get("/payments/new?invoice=A1&invoice=DONE").text
     assert page.count('name="invoice"') == 1
@@ -101,7 +103,9 @@ def test_who_pays_in_one_company_and_looks_in_another_pays_only_there(
     assert ada.get("/payments/new?invoice=Z1").status_code == 403
 
 
-def test_invoices_of_two_companies_are_not_added_up(ada: Browser, cast: Cast, clock: Clock, bills: list[Invoice]) -> None:
+def test_invoices_of_two_companies_are_not_added_up(
+    ada: Browser, cast: Cast, clock: Clock, bills: list[Invoice]
+) -> None:
     other = make_group("Zweite GmbH", "C-TWO", clock.now)
     Membership.create(person=cast.ada, group=other, role="pay", created_at=clock.now)
     bill(other, 100, now=clock.now, number="Z1")
@@ -120,8 +124,10 @@ def test_htmx_gets_the_panel_for_the_page_and_the_sum_for_the_bar(ada: Browser, 
     assert panel.lstrip().startswith("<title>Review and pay · Hartwell</title>")
     assert "<html" not in panel and 'hx-sync="this:drop" hx-disable="findAll button"' in panel
     path = "/payments/new?invoice=A1&invoice=A2"
-    assert ada.get(path, htmx=True, headers={"HX-Target": "span#sum"}).text.strip().endswith(
-        '<span id="sum">· <strong>€1,326.50</strong></span>'
+    assert (
+        ada.get(path, htmx=True, headers={"HX-Target": "span#sum"})
+        .text.strip()
+        .endswith('<span id="sum">· <strong>€1,326.50</strong></span>')
     )
 
 

@@ -103,7 +103,7 @@ def test_declined_it_says_first_that_no_money_moved(
 ) -> None:
     provider.press(row_of(opened).url, instrument="no_funds")
     page = come_back(ada, opened, queue)
-    assert '>Not paid. No money was taken.</h1>' in page
+    assert ">Not paid. No money was taken.</h1>" in page
     assert "there was not enough money" in page
     assert '<a class="button" href="/payments/new?invoice=A1&method=new">Try another way to pay</a>' in page.replace(
         "&amp;", "&"
@@ -185,7 +185,9 @@ def test_mallory_and_strangers_see_nothing(mallory: Browser, visitor: Browser, o
     assert visitor.get(path).headers["Location"] == f"/sign-in?next=%2Fpayments%2F{opened.public_id}"
 
 
-def test_a_payment_of_ones_other_company_switches_to_it(ada: Browser, cast: Cast, clock: Clock, desk: Connection) -> None:
+def test_a_payment_of_ones_other_company_switches_to_it(
+    ada: Browser, cast: Cast, clock: Clock, desk: Connection
+) -> None:
     other = make_group("Zweite GmbH", "C-TWO", clock.now)
     Membership.create(person=cast.ada, group=other, role="pay", created_at=clock.now)
     bill(other, 5000, now=clock.now, number="Z1")
