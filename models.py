@@ -33,7 +33,7 @@ class Table(Model):
         legacy_table_names = False
 
 
-# --- The house ------------------------------------------------------------------------------------------------------
+# --- The house -------------------------------------------------------------------------------------------------------
 
 
 class Setting(Table):
@@ -102,7 +102,7 @@ class Attention(Table):
         indexes = ((("settled_at", "id"), False),)
 
 
-# --- Who --------------------------------------------------------------------------------------------------------------
+# --- Who -------------------------------------------------------------------------------------------------------------
 
 
 class Customer(Table):
@@ -232,11 +232,11 @@ class SignIn(Table):
         constraints = (Check("(person_id IS NULL) <> (staff_id IS NULL)"),)
 
 
-# --- What is owed -----------------------------------------------------------------------------------------------------
+# --- What is owed ----------------------------------------------------------------------------------------------------
 
 
 class Invoice(Table):
-    """A bill (or a credit note) of one group. What is owed on it is `open`; what payments in flight hold is `claimed`."""
+    """A bill (or a credit note) of one group. What is owed is `open`; what payments in flight hold is `claimed`."""
 
     OPEN, VOID = "open", "void"  # a paid one is open with nothing left to pay
     INVOICE, CREDIT_NOTE = "invoice", "credit_note"
@@ -387,7 +387,7 @@ class ImportItem(Table):
         indexes = ((("run", "position"), False), (("outcome", "decided_at"), False))
 
 
-# --- Money ------------------------------------------------------------------------------------------------------------
+# --- Money -----------------------------------------------------------------------------------------------------------
 
 
 class Connection(Table):
@@ -619,7 +619,7 @@ class LedgerLine(Table):
         indexes = ((("account", "group", "currency"), False), (("invoice", "account"), False))
 
 
-# --- Letters ------------------------------------------------------------------------------------------------------------
+# --- Letters ---------------------------------------------------------------------------------------------------------
 
 
 class Letter(Table):

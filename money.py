@@ -1,4 +1,4 @@
-"""Amounts: whole minor units with an ISO 4217 code. The one place where they are added, split, parsed and written out."""
+"""Amounts: whole minor units with an ISO 4217 code. The one place that adds, splits, parses and writes them."""
 
 from __future__ import annotations
 
@@ -12,27 +12,28 @@ from babel import Locale
 from babel.numbers import get_decimal_symbol, get_group_symbol, parse_pattern
 
 # ISO 4217 (list one, 2026-01-01): minor units. Pinned, because libraries disagree about some of them.
-_TWO = """AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW
-CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR
-IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN
-NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB
-TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW ZWG""".split()
-# Withdrawn, but on documents of the last years.
-_TWO += "ANG BGN CUC HRK SLL ZWL".split()
-_NONE = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split()
-_THREE = "BHD IQD JOD KWD LYD OMR TND".split()
-_FOUR = "CLF UYW".split()
-EXPONENTS: dict[str, int] = {
-    **dict.fromkeys(_TWO, 2),
-    **dict.fromkeys(_NONE, 0),
-    **dict.fromkeys(_THREE, 3),
-    **dict.fromkeys(_FOUR, 4),
+_CODES = {
+    2: """
+AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW CNY COP COU
+CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES
+KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR
+NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP
+TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW ZWG
+ANG BGN CUC HRK SLL ZWL
+""",  # the last line: withdrawn, but on documents of the last years
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
 }
+EXPONENTS: dict[str, int] = {code: exponent for exponent, codes in _CODES.items() for code in codes.split()}
 LARGEST = 10**15  # minor units; beyond it an amount is a mistake, and far below what a 64-bit column holds
 
 
 class BadAmount(ValueError):
-    """Text that is not an amount of this currency. `code` says why: empty, not_a_number, too_fine, too_large, unknown_currency."""
+    """Text that is not an amount of this currency.
+
+    `code` says why: empty, not_a_number, too_fine, too_large, unknown_currency.
+    """
 
     def __init__(self, code: str) -> None:
         super().__init__(code)

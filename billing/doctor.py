@@ -203,7 +203,8 @@ def _mail(now: datetime, env: Environ) -> Iterator[Finding]:
     if failed:
         yield Finding(WARN, "mail", mark("letters that could not be sent: %(count)s"), {"count": failed})
     if late:
-        yield Finding(WARN, "mail", mark("letters that have waited for more than five minutes: %(count)s"), {"count": late})
+        text = mark("letters that have waited for more than five minutes: %(count)s")
+        yield Finding(WARN, "mail", text, {"count": late})
     if mail_is_kept(env):
         text = mark("no mail server is set: mails are kept in %(folder)s, not sent")
         yield Finding(WARN, "mail", text, {"folder": str(env.home / "mail")})

@@ -1,4 +1,4 @@
-"""What a stored document says, as the records that pages and PDFs read. The JSON is `accounting.contract.Document`'s."""
+"""What a stored document says, as the records that pages and PDFs read. Its JSON is `accounting.contract.Document`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from records import AdjustmentView, LineView, PartyView, TaxView
 
 # UN/ECE Recommendation 20: the codes that stand on ordinary invoices; others are shown as they came.
 UNITS = {
-    "C62": "", "H87": "pcs", "EA": "", "XPP": "pcs", "HUR": "h", "MIN": "min", "DAY": "d", "WEE": "wk", "MON": "mo", "ANN": "yr",
-    "KGM": "kg", "GRM": "g", "TNE": "t", "LTR": "l", "MTR": "m", "KMT": "km", "CMT": "cm", "MTK": "m²", "MTQ": "m³",
-    "KWH": "kWh", "MWH": "MWh", "LS": "", "SET": "set", "PR": "pair", "P1": "%",
+    "C62": "", "H87": "pcs", "EA": "", "XPP": "pcs", "HUR": "h", "MIN": "min", "DAY": "d", "WEE": "wk", "MON": "mo",
+    "ANN": "yr", "KGM": "kg", "GRM": "g", "TNE": "t", "LTR": "l", "MTR": "m", "KMT": "km", "CMT": "cm", "MTK": "m²",
+    "MTQ": "m³", "KWH": "kWh", "MWH": "MWh", "LS": "", "SET": "set", "PR": "pair", "P1": "%",
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What providers tell us: verified, stored once, committed; then a job looks the object up. Its content is never booked."""
+"""What providers tell us: verified, stored once, committed; a job looks the object up. Its content is never booked."""
 
 from __future__ import annotations
 

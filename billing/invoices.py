@@ -307,7 +307,8 @@ def _files(invoice: Invoice, prefix: str) -> tuple[tuple[FileView, ...], tuple[F
         .order_by(InvoiceFile.id)
         .tuples()
     )
-    originals, attachments = [], []
+    originals: list[FileView] = []
+    attachments: list[FileView] = []
     for id, name, media_type, size, role in query:
         file = FileView(id, name, media_type, size, f"{prefix}/invoices/{invoice.address}/files/{id}")
         (originals if role == InvoiceFile.ORIGINAL else attachments).append(file)

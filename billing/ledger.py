@@ -1,4 +1,4 @@
-"""The books: double entry, only ever added. The only module that writes ledger lines, `invoice.open` and `group.credit`.
+"""The books: double entry, only ever added. The only writer of ledger lines, `invoice.open` and `group.credit`.
 
 A debit is above zero, a credit below it. `post` derives the two columns from the lines it writes, so that they cannot
 disagree; verbs work out the lines under the rows' locks, in the order group, invoices by id. See money.md section 4.
@@ -127,7 +127,10 @@ def undo(invoice: Invoice, *, now: datetime, today: date) -> None:
             raise NotUndoable("credit_spent")
         for about in sorted({line.invoice for line in lines if line.invoice}):
             row = locked(Invoice, about)
-            if row.open + sum(l.amount for l in lines if l.invoice == about and l.account == RECEIVABLE) < row.claimed:
+            if (
+                row.open + sum(line.amount for line in lines if line.invoice == about and line.account == RECEIVABLE)
+                < row.claimed
+            ):
                 raise NotUndoable("paid_since")
         post(cause, "undone", group, lines, now=now, today=today)
 

@@ -57,8 +57,8 @@ def queue(
 ) -> int | None:
     """Owe somebody a letter, in the caller's transaction; None where the same cause was told before.
 
-    The letter is written when it is sent, from the rows named here. Call `workers.queue.enqueue("workers.letters.send",
-    id)` after the transaction; whoever forgets loses seconds, because the clock sweeps.
+    The letter is written when it is sent, from the rows named here. Call `enqueue("workers.letters.send", id,
+    queue="letters")` after the transaction; whoever forgets loses seconds, because the clock sweeps.
     """
     return insert_once(
         Letter,
@@ -134,7 +134,7 @@ def resend(letter: Letter, *, now: datetime) -> bool:
         if changed:
             attention.settle_about(letter, FAILED, now=now)
     if changed:
-        jobs.enqueue("workers.letters.send", letter.id)
+        jobs.enqueue("workers.letters.send", letter.id, queue="letters")
     return changed == 1
 
 
@@ -151,7 +151,7 @@ def sweep(now: datetime) -> None:
         .limit(BATCH)
     )
     for letter in list(due):
-        jobs.enqueue("workers.letters.send", letter.id)
+        jobs.enqueue("workers.letters.send", letter.id, queue="letters")
 
 
 def _sent(letter: Letter, now: datetime) -> None:

@@ -49,7 +49,8 @@ def code(purpose: str, subject: str) -> str:
 
 def code_fits(purpose: str, subject: str, given: str) -> bool:
     """Whether the digits are those of the subject, under any of the keys; in constant time."""
-    return any([hmac.compare_digest(_code(key, purpose, subject), given) for key in _keys])
+    fits = [hmac.compare_digest(_code(key, purpose, subject), given) for key in _keys]
+    return any(fits)
 
 
 def digest(purpose: str, text: str) -> str:

@@ -113,7 +113,7 @@ def send(
         assert id is not None, "the cause was looked for above, in this transaction"
         Invoice.update(sent_at=now).where(Invoice.id == invoice.id, Invoice.sent_at.is_null()).execute()
         history.record(invoice, "sent", by=by, now=now, person=person.id, letter=id)
-    queue.enqueue("workers.letters.send", id)
+    queue.enqueue("workers.letters.send", id, queue="letters")
     return Sent(person, Letter.get_by_id(id), new=True)
 
 

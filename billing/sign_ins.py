@@ -175,7 +175,8 @@ def _mail(who: Person | Staff | None, next: str, now: datetime) -> None:
             history.record(row, "sign_in_asked", by=who, now=now)
         else:
             history.note("sign_in", 0, "sign_in_asked", by=history.Actor("visitor"), now=now)
-    queue.enqueue("workers.letters.send", letter or 0)  # 0 is nobody's: asked all the same, for the time it takes
+    # 0 is nobody's: asked all the same, for the time it takes
+    queue.enqueue("workers.letters.send", letter or 0, queue="letters")
 
 
 def _replace(who: Person | Staff | None, now: datetime, *, reusable: bool) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import database  # first: it decides which drivers Peewee finds
+
+# isort: split
 import importlib
 import logging
 import pkgutil
 import sys
 
-import database
 import environ
 import startup
 import workers

@@ -1,6 +1,7 @@
 """The queue: the only place that knows Redis. It carries nudges, never truth: the row a job is about is the job.
 
-`now` is for what somebody waits for (payments, letters, webhooks), `bulk` for what is long (imports, runs, sync).
+`now` is for what somebody waits for (payments, webhooks), `letters` for mail, since a mail server may hang, `bulk` for
+what is long (imports, runs, sync).
 redis and rq are imported when first needed: the web process starts and serves pages without them.
 """
 
@@ -19,9 +20,10 @@ from typing import Any, ParamSpec
 import database
 from environ import Environ
 
-QUEUES = ("now", "bulk")  # one process each
+QUEUES = ("now", "letters", "bulk")
+CHILDREN = ("now", "now", "letters", "bulk")  # a provider that hangs must not hold up everybody's payments
 WEB_TIMEOUT = 0.5  # seconds; redis-py's own ten tries would cost a request 9.7 s when Redis hangs
-LONGEST = 300  # seconds a job of `now` may take; one of `bulk` takes what it takes
+LONGEST = 300  # seconds a job of `now` or `letters` may take; one of `bulk` takes what it takes
 ENDING = 20.0  # seconds a worker's children have to finish their jobs when told to end
 RESULT_TTL = 0  # seconds RQ keeps what a job returned: our rows hold what came of it
 FAILURE_TTL = 24 * 3600  # seconds RQ keeps a job that raised
@@ -100,7 +102,7 @@ def push(queue: str, name: str, args: tuple[Any, ...]) -> None:
 
     try:
         rq.Queue(queue, connection=_connection()).enqueue_call(
-            name, args=args, result_ttl=RESULT_TTL, failure_ttl=FAILURE_TTL, timeout=LONGEST if queue == "now" else -1
+            name, args=args, result_ttl=RESULT_TTL, failure_ttl=FAILURE_TTL, timeout=-1 if queue == "bulk" else LONGEST
         )
     except (redis.RedisError, OSError) as error:
         log.warning("redis-away job=%s reason=%s", name, type(error).__name__)
@@ -160,7 +162,7 @@ def _client(**options: Any) -> Any:
 
 
 def run_worker(die_with_parent: Callable[[], None]) -> None:
-    """Fork one child per queue, start again one that dies, until TERM. Everything is imported, nothing connected.
+    """Fork the children, start again one that dies, until TERM. Everything is imported, nothing connected.
 
     INT is ignored: at Ctrl-C in a terminal the supervisor says when. A child finishes its job before it ends.
     """
@@ -172,7 +174,7 @@ def run_worker(die_with_parent: Callable[[], None]) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, heard)
     gc.collect()
     gc.freeze()  # the collector would write to, and so copy, every page the children share
-    children = {_fork(name, die_with_parent): name for name in QUEUES}
+    children = {_fork(name, die_with_parent): name for name in CHILDREN}
     while signal.sigwait(heard) != signal.SIGTERM:
         for pid in _ended(children):
             name = children.pop(pid)
@@ -245,7 +247,7 @@ def work(name: str, die_with_parent: Callable[[], None], burst: bool = False) ->
     class Forking(Patient, rq.Worker):  # type: ignore[misc]
         """A fork for each job: what is long may grow and die alone."""
 
-    kind = Simple if name == "now" else Forking
+    kind = Forking if name == "bulk" else Simple
     while not answers():
         if burst:
             raise ConnectionError("Redis is away")

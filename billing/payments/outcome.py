@@ -58,7 +58,7 @@ def apply_outcome(attempt: Attempt, told: Told, *, by: history.Actor = history.G
         payment = Payment.get_by_id(payment.id)
     for letter in owed:
         if letter:
-            queue.enqueue("workers.letters.send", letter)
+            queue.enqueue("workers.letters.send", letter, queue="letters")
     if moved and payment.state == Payment.UNKNOWN:
         queue.enqueue("workers.payments.ask", attempt.id)
     if told.setup and payment.keep_method and told.outcome in (Outcome.SUCCEEDED, Outcome.PROCESSING):

@@ -117,7 +117,7 @@ def _give_up(payment: Payment, now: datetime) -> None:
         if cancel(payment, by=history.CLOCK, now=now):
             letter = _letter("not_taken", payment, now)
     if letter:
-        queue.enqueue("workers.letters.send", letter)
+        queue.enqueue("workers.letters.send", letter, queue="letters")
 
 
 def _ask(now: datetime) -> None:
@@ -172,7 +172,7 @@ def _tell_unknown(now: datetime) -> None:
             if told:
                 letter = _letter("being_checked", payment, now)
         if letter:
-            queue.enqueue("workers.letters.send", letter)
+            queue.enqueue("workers.letters.send", letter, queue="letters")
 
 
 def _store_methods(now: datetime) -> None:

@@ -42,7 +42,8 @@ def request(
     """A customer pressed Pay: claim what is free on the invoices, record the payment, nudge the worker.
 
     `amount` is what the page showed; None takes whatever is free. The same `token` with the same form gives the same
-    payment again, whatever its state. Raises TokenReused, NotAllowed, NothingToPay, NotFree, PaidJustNow, MethodUnusable.
+    payment again, whatever its state. Raises TokenReused, NotAllowed, NothingToPay, NotFree, PaidJustNow and
+    MethodUnusable.
     """
     owner, form = f"person {by.id}", _form_hash(chosen, amount, method, keep)
     if earlier := _earlier(owner, token, form):

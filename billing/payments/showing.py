@@ -9,7 +9,7 @@ from typing import Any
 
 from peewee import ModelSelect
 
-from billing import dates, links
+from billing import dates
 from billing.payments.repair import PRESSED_PAY_STAYS_WANTED, TELL_UNKNOWN_AFTER
 from billing.settings import Settings
 from models import (

@@ -106,7 +106,7 @@ def pdf(xml: bytes | None, name: str = "factur-x.xml") -> bytes:
     with pikepdf.new() as made:
         made.add_blank_page()
         if xml is not None:
-            made.attachments[name] = pikepdf.AttachedFileSpec(made, xml, filename=name)
+            made.attachments[name] = pikepdf.AttachedFileSpec(made, xml, filename=name)  # type: ignore[call-arg]  # its stub knows no defaults
         out = io.BytesIO()
         made.save(out)
     return out.getvalue()

@@ -18,8 +18,14 @@ __all__ = ["road"]
 
 def signed(road: Road, **changes: object) -> tuple[bytes, dict[str, str]]:
     """A webhook as the sandbox would send it."""
-    told = {"id": "e1", "type": "payment.succeeded", "object": "none", "ours": None, "account": "rehearsal", "mode": "test",
-            "created_at": "2026-11-22T10:00:00+00:00"} | changes  # fmt: skip
+    told: dict[str, object] = {
+        "id": "e1",
+        "type": "payment.succeeded",
+        "object": "none",
+        "ours": None,
+        "account": "rehearsal",
+    }
+    told |= {"mode": "test", "created_at": "2026-11-22T10:00:00+00:00", **changes}
     body, stamp = json.dumps(told).encode(), str(int(time.time()))
     mark = hmac.new(road.provider.secret.encode(), stamp.encode() + b"." + body, "sha256").hexdigest()
     return body, {"Sandbox-Signature": f"t={stamp},v1={mark}"}

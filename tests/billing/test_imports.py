@@ -15,7 +15,7 @@ from accounting import registry
 from accounting.contract import Document, Refused
 from billing import files, history, imports, settings
 from billing.errors import NotUndoable, Refusal
-from billing.imports import running, taking
+from billing.imports import identity, running
 from models import (
     Attention,
     BillingGroup,
@@ -424,9 +424,9 @@ def test_an_import_whose_invoice_was_credited_since_cannot_be_undone(desk: Desk,
 def test_documents_are_recognised_by_what_they_say_not_how() -> None:
     one = next(iter(registry.read(ubl())))
     assert isinstance(one, Document)
-    assert taking.identity.content_hash(one) == taking.identity.content_hash(replace(one, syntax="cii"))
-    assert taking.identity.content_hash(one) != taking.identity.content_hash(replace(one, terms=None))
-    assert taking.identity.folded("Müller & Söhne") == "mullersohne"
+    assert identity.content_hash(one) == identity.content_hash(replace(one, syntax="cii"))
+    assert identity.content_hash(one) != identity.content_hash(replace(one, terms=None))
+    assert identity.folded("Müller & Söhne") == "mullersohne"
 
 
 def test_a_number_of_any_length_is_refused_in_words(desk: Desk) -> None:

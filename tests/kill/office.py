@@ -18,7 +18,7 @@ from workers.__main__ import main
 def hurry() -> None:
     connections.CALL_TIMEOUT = 1  # seconds; the lease is twice that
     outcome.BACK_OFF = (1, 1, 1, 1, 1, 1)
-    repair.ASKS = (0, 1, 2, 4, 8, 16)
+    repair.ASKS = (0, 1, 2, 4, 8)
     repair.HOURLY = 5
     repair.NUDGE_AFTER = timedelta(seconds=1)
     clock.TICK = 0.5

@@ -53,7 +53,7 @@ def _work(name: str) -> None:
 def test_the_worker_runs_what_was_enqueued_in_order(redis: Path, db: Any) -> None:
     for id in (1, 2, 3):
         push("now", "tests.workers.test_queue.mark", (id,))
-    assert queue.lengths() == {"now": 3, "bulk": 0}
+    assert queue.lengths() == {"now": 3, "letters": 0, "bulk": 0}
     _work("now")
     assert [row.subject_id for row in History.select().order_by(History.id)] == [1, 2, 3]
     assert queue.lengths() == {"now": 0, "bulk": 0}
