@@ -1,4 +1,4 @@
-"""A portal with everything running (web, worker, clock, Redis, sandbox), invoices in it, and Chromium to walk through."""
+"""A portal with everything running (web, worker, clock, Redis, sandbox), invoices in it, and Chromium to walk it."""
 
 from __future__ import annotations
 
@@ -122,7 +122,8 @@ def start(home: Path, *command: str) -> subprocess.Popen[bytes]:
 def until_there(path: Path, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not path.exists():
-        assert process.poll() is None and time.monotonic() < deadline, f"{path.name} did not appear"
+        assert process.poll() is None, f"{path.name} did not appear"
+        assert time.monotonic() < deadline, f"{path.name} did not appear"
         time.sleep(0.05)
 
 
@@ -133,5 +134,6 @@ def until_heard(port: int, process: subprocess.Popen[bytes]) -> None:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
             return
         except OSError:
-            assert process.poll() is None and time.monotonic() < deadline, "the portal did not answer"
+            assert process.poll() is None, "the portal ended at its start"
+            assert time.monotonic() < deadline, "the portal did not answer"
             time.sleep(0.1)

@@ -22,7 +22,9 @@ def test_the_page_says_who_the_customer_is(ada: Browser, cast: Cast) -> None:
 
 def test_the_page_says_who_may_see_the_account_and_how_far(ada: Browser, cast: Cast) -> None:
     page = ada.get("/account").text
-    assert "ada@acme.example" in page and "(you)" in page and "look and pay" in page
+    assert "ada@acme.example" in page
+    assert "(you)" in page
+    assert "look and pay" in page
     assert "vic@acme.example" in page
     assert "mallory" not in page
 

@@ -51,7 +51,8 @@ def test_the_original_comes_as_it_came(ada: Browser, invoice: Invoice) -> None:
     assert answer.data == XML
     assert answer.mimetype == "application/xml"
     disposition = answer.headers["Content-Disposition"]
-    assert disposition.startswith("attachment;") and disposition.isascii()
+    assert disposition.startswith("attachment;")
+    assert disposition.isascii()
     assert "Rechnung%20M%C3%A4rz.xml" in disposition
 
 

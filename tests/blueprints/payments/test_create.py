@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from billing import connections, history, settings
@@ -89,7 +91,8 @@ def test_a_fresh_panel_stands_below_the_payment_we_already_have(ada: Browser, bi
     ada.post("/payments", fields)
     again = ada.post("/payments", panel(ada, "A2") | {"token": fields["token"]})
     assert again.status_code == 409
-    assert 'value="A2"' in again.text and ">Pay €86.50</button>" in again.text
+    assert 'value="A2"' in again.text
+    assert ">Pay €86.50</button>" in again.text
     assert fields["token"] not in again.text
 
 
@@ -104,7 +107,8 @@ def test_paid_from_another_form_just_now_asks_before_paying_again(
     asked = ada.post("/payments", fields)
     assert asked.status_code == 409
     assert "You paid this at 10:00. Pay again?" in asked.text
-    assert ">Pay €1,240.00 again</button>" in asked.text and 'name="again" value="1"' in asked.text
+    assert ">Pay €1,240.00 again</button>" in asked.text
+    assert 'name="again" value="1"' in asked.text
     assert fields["token"] in asked.text
     assert Payment.select().count() == 1
     assert ada.post("/payments", fields | {"again": "1"}).status_code == 303
@@ -165,14 +169,16 @@ def test_nothing_left_to_pay_is_said(ada: Browser, bills: list[Invoice]) -> None
     ],
 )
 def test_a_wrong_form_comes_back_with_everything_typed_and_nothing_taken(
-    ada: Browser, bills: list[Invoice], changes: dict[str, object], said: str
+    ada: Browser, bills: list[Invoice], changes: dict[str, Any], said: str
 ) -> None:
     answer = pay(ada, "A1", keep="1", **changes)
     assert answer.status_code in (409, 422)
     assert said in answer.text or "invoice" in changes
     if "invoice" not in changes:
-        assert 'name="invoice" value="A1"' in answer.text and 'id="keep" checked' in answer.text
-    assert 'id="errors"' in answer.text and 'tabindex="-1" autofocus' in answer.text
+        assert 'name="invoice" value="A1"' in answer.text
+        assert 'id="keep" checked' in answer.text
+    assert 'id="errors"' in answer.text
+    assert 'tabindex="-1" autofocus' in answer.text
     assert Payment.select().count() == 0
 
 
@@ -205,7 +211,8 @@ def test_a_refused_method_cannot_be_used(
 ) -> None:
     keep(cast, desk, clock, refused_at=clock.now)
     assert "This way to pay cannot be used any more." in pay(ada, "A1", method="M-1").text
-    assert PaymentMethod.get().refused_at is not None and Payment.select().count() == 0
+    assert PaymentMethod.get().refused_at is not None
+    assert Payment.select().count() == 0
 
 
 def test_less_than_the_least_is_refused_with_the_limit(

@@ -29,7 +29,9 @@ def found(page: str) -> list[str]:
 def test_payments_stand_newest_first_and_only_ones_own(ada: Browser, payments: list[str]) -> None:
     page = ada.get("/payments").text
     assert found(page) == payments[::-1]
-    assert "€1,240.00" in page and "<bdi>A1</bdi>" in page and "G1" not in page
+    assert "€1,240.00" in page
+    assert "<bdi>A1</bdi>" in page
+    assert "G1" not in page
 
 
 def test_a_viewer_sees_them_too(vic: Browser, payments: list[str]) -> None:
@@ -64,13 +66,15 @@ def test_one_that_waits_for_the_customer_opens_without_being_sent_on(
     queue.run()
     payment = Payment.get()
     page = ada.get("/payments").text
-    assert row_of(payment).url and "Waiting for you" in page
+    assert row_of(payment).url
+    assert "Waiting for you" in page
     assert f'href="/payments/{payment.public_id}?returned=1"' in page
 
 
 def test_htmx_gets_the_list_alone(ada: Browser, payments: list[str]) -> None:
     answer = ada.get("/payments?q=A1", htmx=True, headers={"HX-Target": "div#payments"}).text
-    assert answer.lstrip().startswith("<title>Payments · Hartwell</title>") and "<html" not in answer
+    assert answer.lstrip().startswith("<title>Payments · Hartwell</title>")
+    assert "<html" not in answer
 
 
 def test_a_stranger_signs_in_first(visitor: Browser) -> None:
