@@ -86,7 +86,7 @@ class BusinessForm(SettingsForm):
     business_registration_number = StringField()
     timezone = SelectField(choices=sorted(available_timezones() - {"localtime"}), validate_choice=False)
     currency = StringField()
-    language = SelectField(choices=[(code, code) for code in theming.languages()], validate_choice=False)
+    language = SelectField(choices=theming.languages(), validate_choice=False)
     go_live_on = DateField(validators=[Optional()])
 
     def validate_business_email(self, control: Field) -> None:
@@ -101,8 +101,9 @@ class BusinessForm(SettingsForm):
             raise ValidationError(WRONG["language"])
 
     def validate_go_live_on(self, control: Field) -> None:
-        if control.process_errors:
-            control.process_errors = [WRONG["go_live_on"]]
+        if control.process_errors:  # ours in place of the library's words
+            control.errors = []
+            raise ValidationError(WRONG["go_live_on"])
 
 
 class PasswordForm(Form):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from billing import customers
-from models import Customer, Person
+from models import BillingGroup, Customer, Membership, Person
 from tests.bills import bill
 from tests.blueprints.admin.conftest import MakePayment
 from tests.browser import Browser
@@ -37,7 +37,7 @@ def test_htmx_gets_the_list_alone(root: Browser, cast: Cast) -> None:
 
 
 def test_an_empty_portal_says_what_comes_next(root: Browser, cast: Cast) -> None:
-    for table in (customers.Membership, customers.BillingGroup, Customer):
+    for table in (Membership, BillingGroup, Customer):
         table.delete().execute()
     page = root.get("/admin/customers").text
     assert "No customers yet." in page
@@ -100,14 +100,14 @@ def test_a_page_costs_the_same_queries_however_much_there_is(
 ) -> None:
     def count() -> int:
         asked: list[object] = []
-        real = customers.Customer._meta.database.obj.execute_sql
+        real = Customer._meta.database.obj.execute_sql
 
         def listen(*given: object, **named: object) -> object:
             asked.append(given)
             return real(*given, **named)
 
         with monkeypatch.context() as patch:
-            patch.setattr(customers.Customer._meta.database.obj, "execute_sql", listen)
+            patch.setattr(Customer._meta.database.obj, "execute_sql", listen)
             root.get("/admin/customers/C-ACME")
             root.get("/admin/customers")
         return len(asked)

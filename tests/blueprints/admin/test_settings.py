@@ -1,0 +1,121 @@
+"""Settings: saved values come back, an unticked box is off, what cannot be saved stays in the form."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from billing import settings, sign_ins
+from models import History, Staff
+from tests.browser import Browser
+from tests.cast import Cast
+
+PORTAL, BUSINESS, PASSWORD = "/admin/settings/portal", "/admin/settings/business", "/admin/settings/password"
+GOOD = {
+    "business_name": "Hartwell Garden Services",
+    "business_phone": "01234 567890",
+    "business_email": "accounts@hartwell.example",
+    "business_address": "12 Mill Lane\r\nOxford",
+    "timezone": "Europe/Berlin",
+    "currency": "eur",
+    "language": "en",
+    "go_live_on": "2026-12-01",
+}
+
+
+def test_the_index_leads_to_what_exists(root: Browser) -> None:
+    page = root.get("/admin/settings").text
+    for path in (PORTAL, BUSINESS, PASSWORD, "/admin/imports", "/admin/health", "/admin/history"):
+        assert f'href="{path}"' in page
+        assert root.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["portal_enabled", "hide_future_invoices", "portal_link_in_mails", "allow_pay"])
+def test_a_ticked_box_is_on_and_an_unticked_one_off(root: Browser, name: str) -> None:
+    root.get(PORTAL)
+    assert root.post(PORTAL, {name: "y", "accent": "#1d4e80"}).status_code == 303
+    switches = ("portal_enabled", "hide_future_invoices", "portal_link_in_mails", "allow_pay")
+    assert {switch for switch in switches if getattr(settings.load(), switch)} == {name}
+    assert root.get(PORTAL).text.count(" checked") == 1
+
+
+def test_turning_the_portal_off_closes_it_at_the_next_request(root: Browser, ada: Browser) -> None:
+    assert ada.get("/").status_code == 200
+    root.post(PORTAL, {"allow_pay": "y", "accent": "#1d4e80"})
+    assert ada.get("/").status_code == 503
+    assert "The customer portal is off" in root.get("/admin").text
+
+
+def test_a_colour_that_is_none_is_refused_and_nothing_is_saved(root: Browser) -> None:
+    answer = root.post(PORTAL, {"accent": "red"})
+    assert answer.status_code == 422
+    assert "Enter a colour such as" in answer.text
+    assert 'aria-invalid="true"' in answer.text
+    assert settings.load().portal_enabled
+
+
+def test_the_business_is_saved_and_comes_back(root: Browser) -> None:
+    root.get(BUSINESS)
+    assert root.post(BUSINESS, GOOD).status_code == 303
+    saved = settings.load()
+    assert saved.business_address == "12 Mill Lane\nOxford"
+    assert (saved.timezone, saved.currency, saved.go_live_on) == ("Europe/Berlin", "EUR", date(2026, 12, 1))
+    page = root.get(BUSINESS).text
+    assert "accounts@hartwell.example" in page
+    assert 'value="2026-12-01"' in page
+    assert History.select().where(History.event == "setting_changed", History.actor_kind == "staff").count() >= 5
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("business_name", "", "Enter a name"),
+        ("business_name", "x" * 121, "Enter a name"),
+        ("business_email", "nobody", "Enter an e-mail address"),
+        ("business_address", "x" * 500, "at most 400"),
+        ("timezone", "Mars/Olympus", "Choose a time zone"),
+        ("currency", "XXX", "currency code"),
+        ("language", "tlh", "Choose a language"),
+        ("go_live_on", "soon", "Enter a date"),
+    ],
+)
+def test_what_cannot_be_is_told_at_its_field_and_nothing_is_saved(
+    root: Browser, name: str, value: str, told: str
+) -> None:
+    answer = root.post(BUSINESS, {**GOOD, "business_phone": "0800 123", name: value})
+    assert answer.status_code == 422
+    assert told in answer.text
+    assert "<title>Error:" in answer.text
+    assert "0800 123" in answer.text
+    assert settings.load().business_phone == "01234 567890"
+    assert settings.load().go_live_on is None
+
+
+def test_a_first_password_is_chosen(root: Browser, cast: Cast) -> None:
+    assert root.post(PASSWORD, {"password": "a long enough one", "again": "a long enough one"}).status_code == 303
+    assert sign_ins.check_password(cast.root.email, "a long enough one", now=cast.root.created_at)
+    assert root.get("/admin").status_code == 200
+
+
+def test_a_password_is_changed_only_by_who_knows_it(root: Browser, cast: Cast) -> None:
+    sign_ins.set_password(cast.root, "the one before now", by=cast.root, now=cast.root.created_at)
+    new = {"password": "a long enough one", "again": "a long enough one"}
+    hashed = Staff.get().password_hash
+    assert root.post(PASSWORD, {**new, "current": "guessed it is"}).status_code == 422
+    assert Staff.get().password_hash == hashed
+    assert root.post(PASSWORD, {**new, "current": "the one before now"}).status_code == 303
+    assert Staff.get().password_hash != hashed
+
+
+@pytest.mark.parametrize(
+    ("password", "again"), [("short", "short"), ("a long enough one", "another long one"), ("", "")]
+)
+def test_a_password_that_is_too_short_or_mistyped_is_refused(
+    root: Browser, cast: Cast, password: str, again: str
+) -> None:
+    answer = root.post(PASSWORD, {"password": password, "again": again})
+    assert answer.status_code == 422
+    assert Staff.get().password_hash is None
+    if password:
+        assert password not in answer.text
