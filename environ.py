@@ -87,6 +87,11 @@ def read(source: Mapping[str, str] | None = None) -> Environ:
     )
 
 
+def names_postgresql(source: Mapping[str, str] | None = None) -> bool:
+    """Whether the database is PostgreSQL: asked before anything of the database is loaded."""
+    return ((os.environ if source is None else source).get("DATABASE_URL") or "").startswith("postgresql:")
+
+
 def _whole(env: Mapping[str, str], name: str, default: int) -> int:
     text = env.get(name) or str(default)
     if not text.isascii() or not text.isdigit() or int(text) > 65535:

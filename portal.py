@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import database  # first: it decides which drivers Peewee finds
+
+# isort: split
 import argparse
 import gc
 import os
@@ -18,7 +21,6 @@ from granian.log import LogLevels
 from peewee import PeeweeException
 
 import blueprints
-import database
 import environ
 import logs
 import migrations

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import io
 import zlib
+from collections.abc import Iterator
 
 import pikepdf
 
-from accounting.contract import Refused
+from accounting import e_invoice
+from accounting.contract import Document, Refused
 from accounting.xml import LARGEST
 
 # Factur-X 1.0, ZUGFeRD 2.0 and 1.0, XRechnung: the names their specifications give the embedded file.
 NAMES = ("factur-x.xml", "xrechnung.xml", "zugferd-invoice.xml")
+
+
+def read(content: bytes, *, currency: str | None = None) -> Iterator[Document]:
+    """The document inside a PDF; it names its currency itself. Raises Refused."""
+    return e_invoice.read(embedded(content), currency=currency)
 
 
 def embedded(content: bytes) -> bytes:

@@ -1,13 +1,20 @@
-"""Which reader reads what, and the sentences for what they refuse."""
+"""Which reader reads what, and the sentences for what they refuse.
+
+Readers are loaded by name when a document first needs one: what parses XML and opens PDFs is large, and most of our
+processes never read any.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from accounting import cii, csv_file, facturx, ubl, xml
 from accounting.contract import Document, Refused
+
+# Each has `read(content, *, currency)`.
+READERS = {"csv": "accounting.csv_file", "xml": "accounting.e_invoice", "pdf": "accounting.facturx"}
 
 LARGEST_FILE = 64 * 1024 * 1024  # bytes of a CSV file or a PDF; XML has its own, lower limit
 SUFFIXES = (".xml", ".csv", ".pdf")
@@ -20,11 +27,7 @@ def read(source: Path | bytes, name: str = "", *, currency: str | None = None) -
     """
     try:
         content = source if isinstance(source, bytes) else _content(source)
-        shape = kind(content)
-        if shape == "csv":
-            yield from csv_file.read(content, currency=currency)
-        else:
-            yield _document(facturx.embedded(content) if shape == "pdf" else content)
+        yield from import_module(READERS[kind(content)]).read(content, currency=currency)
     except Refused as refused:
         yield refused
 
@@ -46,15 +49,6 @@ def _content(path: Path) -> bytes:
     if path.stat().st_size > LARGEST_FILE:
         raise too_large()
     return path.read_bytes()
-
-
-def _document(content: bytes) -> Document:
-    root = xml.parse(content)
-    if root.tag in ubl.ROOTS:
-        return ubl.read(root)
-    if root.tag == cii.ROOT:
-        return cii.read(root)
-    raise Refused("unknown_format", root.sourceline, root=str(root.tag)[:120])
 
 
 # What the codes mean. Sentences of gettext's catalogue: `reason` fills them in English, pages in their language.
