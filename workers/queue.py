@@ -166,6 +166,8 @@ def run_worker(die_with_parent: Callable[[], None]) -> None:
 
     INT is ignored: at Ctrl-C in a terminal the supervisor says when. A child finishes its job before it ends.
     """
+    import rq.worker  # before the fork: the children share it
+
     assert database.db.is_closed(), "a connection open across a fork belongs to nobody"
     heard = (signal.SIGTERM, signal.SIGCHLD)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
