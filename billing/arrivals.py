@@ -130,6 +130,8 @@ def with_held(limit: int = PAGE) -> tuple[ImportRow, ...]:
 
 
 def one(public_id: str) -> Import | None:
+    if not public_id.isprintable():
+        return None
     found: Import | None = (
         Import.select(Import, Staff).join(Staff, JOIN.LEFT_OUTER).where(Import.public_id == public_id).first()
     )

@@ -146,6 +146,8 @@ def exist() -> bool:
 
 
 def one(public_id: str) -> Customer | None:
+    if not public_id.isprintable():
+        return None
     found: Customer | None = Customer.get_or_none(Customer.public_id == public_id)
     return found
 

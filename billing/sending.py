@@ -100,7 +100,14 @@ def send(
                 return Sent(known, letter, new=False)
         if earlier and not again:
             raise SentBefore(letter=earlier[-1])
-        person = people.make_member(folded, invoice.group, Membership.PAY, by=by, now=now, name=" ".join(name.split()))
+        person = people.make_member(
+            folded,
+            invoice.group,
+            Membership.PAY,
+            by=by,
+            now=now,
+            name=_cleaned(name),
+        )
         id = letters.queue(
             KIND,
             cause=_cause(invoice, person, number),
@@ -127,3 +134,8 @@ def _letters_to(invoice: Invoice, person: Person) -> list[Letter]:
 
 def _cause(invoice: Invoice, person: Person, number: int) -> str:
     return f"invoice {invoice.id} issued {person.id} {number}"
+
+
+def _cleaned(name: str) -> str:
+    """A name on one line, without signs that nobody sees and PostgreSQL does not keep."""
+    return " ".join("".join(mark if mark.isprintable() else " " for mark in name).split())

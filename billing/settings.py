@@ -34,7 +34,7 @@ def _text(most: int) -> Callable[[Any], str]:
 
 def _lines(value: Any) -> str:
     text = "\n".join(line.strip() for line in str(value).splitlines() if line.strip())
-    if len(text) > 400:
+    if len(text) > 400 or any(ord(mark) < 32 and mark != "\n" for mark in text):
         raise ValueError
     return text
 

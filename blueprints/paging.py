@@ -8,11 +8,12 @@ from typing import Any
 from flask import request, url_for
 
 LONGEST_SEARCH = 100  # characters
+LONGEST_KEY = 300
 
 
 def searched() -> str:
     """What was typed into the search, without what cannot be seen."""
-    return "".join(mark for mark in request.args.get("q", "") if mark.isprintable()).strip()[:LONGEST_SEARCH]
+    return seen(request.args.get("q", "")).strip()[:LONGEST_SEARCH]
 
 
 def shown(allowed: Sequence[str], default: str) -> str:
@@ -23,7 +24,12 @@ def shown(allowed: Sequence[str], default: str) -> str:
 
 def keys() -> dict[str, str]:
     """Where the page begins or ends."""
-    return {"after": request.args.get("after", "")[:300], "before": request.args.get("before", "")[:300]}
+    return {name: seen(request.args.get(name, ""))[:LONGEST_KEY] for name in ("after", "before")}
+
+
+def seen(text: str) -> str:
+    """Text without what cannot be seen: PostgreSQL keeps no NUL, and no reader knows the others."""
+    return "".join(mark for mark in text if mark.isprintable())
 
 
 def neighbours(endpoint: str, older: str, newer: str, **kept: Any) -> dict[str, Any]:

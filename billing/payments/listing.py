@@ -29,5 +29,7 @@ def everything(which: str = ALL, groups: Sequence[int] | None = None) -> ModelSe
 
 
 def one(reference: str) -> Payment | None:
+    if not reference.isprintable():
+        return None
     found: Payment | None = Payment.get_or_none(Payment.public_id == reference.upper())
     return found

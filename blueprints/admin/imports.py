@@ -11,7 +11,7 @@ from wtforms.validators import AnyOf
 import theming
 from billing import arrivals, imports
 from billing.errors import NotUndoable, Refusal
-from blueprints import guards, respond
+from blueprints import guards, paging, respond
 from blueprints.forms import Form, mark
 from blueprints.guards import require_staff, takes_up_to
 from blueprints.throttles import limited, signed_in
@@ -56,7 +56,7 @@ def create() -> Response:
     form = UploadForm()
     if not form.validate():
         return _index(form, status=422)
-    uploads = [(file.filename.replace("\\", "/").rsplit("/", 1)[-1][:200], file.read()) for file in form.chosen]
+    uploads = [(_name(file.filename), file.read()) for file in form.chosen]
     run = imports.begin_upload(uploads, by=g.staff, now=g.now)
     return respond.see_other("admin_imports.show", public_id=run.public_id)
 
@@ -146,6 +146,11 @@ def update_item(public_id: str, id: int) -> Response:
         return _item(run, item, status=409, refusal=refusal.code)
     guards.tell("good", theming.gettext("Decided."))
     return respond.see_other("admin_imports.show", public_id=public_id)
+
+
+def _name(given: str) -> str:
+    """A file's own name, whatever folders its browser or sender put before it."""
+    return paging.seen(given.replace("\\", "/").rsplit("/", 1)[-1])[:200] or "file"
 
 
 def _find(public_id: str) -> Import:

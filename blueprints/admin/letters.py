@@ -100,7 +100,7 @@ def resend(id: int) -> Response:
 
 
 def _find(number: str) -> Invoice:
-    invoice = invoices.everything(today=g.today).one(number)
+    invoice = invoices.everything(today=g.today).one(number) if number.isprintable() else None
     if invoice is None:
         abort(404)
     return invoice

@@ -26,7 +26,7 @@ class DecisionForm(Form):
     taken = HiddenField(validators=[AnyOf(("yes", "no"))])
     evidence = TextAreaField(
         mark("What you saw"),
-        filters=[lambda text: " ".join((text or "").split())],
+        filters=[lambda text: paging.seen(" ".join((text or "").split()))],
         validators=[
             InputRequired(SAY_WHAT_YOU_SAW),
             Length(min=8, max=1000, message=mark("Say it in 8 to 1000 characters.")),

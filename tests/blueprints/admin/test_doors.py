@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from models import Invoice, Person
 from tests.browser import Browser
 
 PAGES = (
@@ -109,3 +110,30 @@ def test_htmx_of_a_visitor_is_sent_to_the_door_and_gets_no_page(visitor: Browser
 )
 def test_what_is_not_there_is_404(root: Browser, path: str) -> None:
     assert root.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("path", [path for path in PAGES if "C-ACME" in path or "P-TEST" in path or "abc" in path])
+def test_a_sign_that_no_database_keeps_is_404(root: Browser, path: str) -> None:
+    for known in ("C-ACME", "P-TEST-01", "abc"):
+        path = path.replace(known, "%00")
+    assert root.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("place", ["customers", "invoices", "payments", "imports", "attention", "history"])
+def test_a_list_bears_any_question(root: Browser, place: str) -> None:
+    questions = ("q=%00", "q=%25_", "after=%00_1", "before=2026-11-22_%00", "customer=%00", "show=%00")
+    for question in (*questions, "q=" + "9" * 400, "after=9999-12-31T00:00:00Z_1"):
+        assert root.get(f"/admin/{place}?{question}").status_code == 200
+
+
+def test_forms_bear_signs_that_no_database_keeps(root: Browser, invoice: Invoice) -> None:
+    fields = {"email": "new@acme.example", "name": "New\x00 Person\x07", "nth": "0"}
+    assert root.post("/admin/invoices/2026-0142/letters", fields).status_code == 303
+    assert Person.get(Person.email == "new@acme.example").name == "New Person"
+    address = {
+        "business_name": "Hartwell",
+        "business_address": "12 Mill\x00 Lane",
+        "timezone": "UTC",
+        "currency": "EUR",
+    }
+    assert root.post("/admin/settings/business", {**address, "language": "en"}).status_code == 422
