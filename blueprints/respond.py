@@ -37,7 +37,7 @@ def page(
     """The page, or to htmx its partial.
 
     `partial` may be one template, or one for each target's id ({"list": "invoices/_list.html"}); a target that is not
-    named gets the whole page. Partials are rendered with `fragment=True`: one that pushes an address begins with
+    named gets the whole page, a request without one the first. Partials are rendered with `fragment=True`: one that pushes an address begins with
     `{% if fragment %}<title>…</title>{% endif %}`.
     """
     return _answer(template, partial, status, context)
@@ -135,8 +135,9 @@ def _answer(
 def _partial_for(partial: str | Mapping[str, str] | None) -> str | None:
     if partial is None or isinstance(partial, str):
         return partial
-    # htmx 4 writes "section#list"; htmx-flask's reading of it is of htmx 2
-    return partial.get(request.headers.get("HX-Target", "").rpartition("#")[2])
+    if (target := request.headers.get("HX-Target")) is None:
+        return partial.get("") or next(iter(partial.values()))
+    return partial.get(target.rpartition("#")[2])  # htmx 4 writes "section#list"; htmx-flask reads htmx 2's
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -36,7 +36,7 @@ def test_the_review_lists_what_was_ticked_and_its_sum(ada: Browser, bills: list[
     assert '<td class="num">€1,326.50</td>' in page
     assert 'name="amount" value="1326.50"' in page
     assert ">Pay €1,326.50</button>" in page
-    assert page.count("<button id=") == 1
+    assert page.count('<button type="submit" id=') == 1
 
 
 def test_all_that_is_due_is_what_is_due_by_today(ada: Browser, bills: list[Invoice]) -> None:
