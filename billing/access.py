@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from peewee import Expression
+from peewee import Expression, ModelSelect
 
+from billing import prepared
 from billing.people import RANK
 from models import BillingGroup, Customer, Membership, Person
 from records import MemberView
@@ -22,14 +24,18 @@ class Place:
 
 def groups(person: Person, now: datetime) -> tuple[Place, ...]:
     """Every group a person may see at an instant, by name. One query; empty: they may not sign in."""
-    rows = (
+    rows = prepared.found("groups of a person", _groups, person.id, Membership.expires_at.db_value(now))
+    return tuple(Place(row.group, row.role) for row in rows)
+
+
+def _groups(person: Any, now: Any) -> ModelSelect:
+    return (
         Membership.select(Membership, BillingGroup, Customer)
         .join(BillingGroup)
         .join(Customer)
         .where(Membership.person == person, _alive(now))
         .order_by(BillingGroup.name, BillingGroup.currency, BillingGroup.id)
     )
-    return tuple(Place(row.group, row.role) for row in rows)
 
 
 def may_sign_in(person: Person, now: datetime) -> bool:
@@ -59,5 +65,5 @@ def goes_as_far_as(role: str | None, needed: str) -> bool:
     return role is not None and RANK[role] >= RANK[needed]
 
 
-def _alive(now: datetime) -> Expression:
+def _alive(now: Any) -> Expression:
     return Membership.expires_at.is_null() | (Membership.expires_at > now)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from functools import lru_cache
 
-from billing import links
+from peewee import ModelSelect
+
+from billing import links, prepared
 from billing.errors import Refusal
 from environ import Environ
 from gateways import registry
@@ -46,7 +48,12 @@ def current() -> Connection | None:
 
 
 def is_rehearsal() -> bool:
-    return not Connection.select().where(Connection.live == True, Connection.ended_at.is_null()).exists()  # noqa: E712
+    """Whether only the sandbox is connected: no money moves."""
+    return not prepared.tuples("live connections", _live)
+
+
+def _live() -> ModelSelect:
+    return Connection.select(Connection.id).where(Connection.live == True, Connection.ended_at.is_null())  # noqa: E712
 
 
 def open_sandbox(*, now: datetime) -> Connection:

@@ -184,8 +184,7 @@ def view(customer: Customer, *, now: datetime, today: date, settings: Settings) 
 
 def of_groups(groups: list[int], *, today: date) -> invoices.Visible:
     """The merchant's view of some groups' invoices."""
-    everything = invoices.everything(today=today)
-    return invoices.Visible(everything.query.where(Invoice.group.in_(groups)), today, customers=True)
+    return invoices.everything(today=today, groups=groups)
 
 
 def group_ids(customer: Customer) -> list[int]:

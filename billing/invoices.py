@@ -6,14 +6,14 @@ customers while `hide_future_invoices` is on. The merchant sees everything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from peewee import JOIN, ModelSelect, fn
 
-from billing import documents_shown
+from billing import documents_shown, prepared
 from billing.settings import Settings
 from models import (
     BillingGroup,
@@ -59,11 +59,21 @@ class ToPay:
 
 @dataclass(frozen=True)
 class Visible:
-    """The invoices somebody may see. Every question is asked of this query, so nothing else can be found."""
+    """The invoices somebody may see. Every question is asked of this query, so nothing else can be found.
 
-    query: ModelSelect
+    `scope` builds it from `values`; `name` tells scopes apart, so that the SQL of a list is built once for all of one
+    scope's readers.
+    """
+
+    scope: Callable[..., ModelSelect]
+    values: tuple[Any, ...]
+    name: Hashable
     today: date
     customers: bool  # rows name the customer: the merchant's lists
+
+    @property
+    def query(self) -> ModelSelect:
+        return self.scope(*self.values)
 
     def one(self, address: str) -> Invoice | None:
         found: Invoice | None = self.query.where(Invoice.address == address).first()
@@ -84,28 +94,30 @@ class Visible:
 
     def to_pay(self) -> list[ToPay]:
         """What is to pay, per billing group; amounts of two are never added. One query over an index."""
-        free = Invoice.open - Invoice.claimed
-        due = fn.SUM(free).filter(Invoice.due_on <= self.today)
-        due_count = fn.COUNT(Invoice.id).filter(Invoice.due_on <= self.today)
-        query = (
-            self.query.clone()
-            .select(
-                Invoice.group,
-                Invoice.currency,
-                due,
-                due_count,
-                fn.SUM(free),
-                fn.COUNT(Invoice.id),
-                fn.MIN(Invoice.due_on),
+
+        def build(today: Any, *values: Any) -> ModelSelect:
+            free = Invoice.open - Invoice.claimed
+            return (
+                self.scope(*values)
+                .select(
+                    Invoice.group,
+                    Invoice.currency,
+                    fn.SUM(free).filter(Invoice.due_on <= today),
+                    fn.COUNT(Invoice.id).filter(Invoice.due_on <= today),
+                    fn.SUM(free),
+                    fn.COUNT(Invoice.id),
+                    fn.MIN(Invoice.due_on),
+                )
+                .where(*_payable())
+                .group_by(Invoice.group, Invoice.currency)
+                .order_by(Invoice.group)
             )
-            .where(*_payable())
-            .group_by(Invoice.group, Invoice.currency)
-            .order_by(Invoice.group)
-            .tuples()
-        )
+
         return [
             ToPay(group, Money(int(d or 0), cur), int(dn or 0), Money(int(o or 0), cur), int(on or 0), _as_date(first))
-            for group, cur, d, dn, o, on, first in query
+            for group, cur, d, dn, o, on, first in prepared.tuples(
+                ("to pay", self.name), build, self.today, *self.values
+            )
         ]
 
     def balance(self, currency: str) -> Money:
@@ -116,22 +128,32 @@ class Visible:
 
     def page(self, which: str, *, q: str = "", after: str = "", before: str = "", currency: str = "EUR") -> InvoicePage:
         """A page of the list by key: what is to pay oldest due first, everything else newest first."""
-        query = self.query.where(*_of_filter(which))
-        if q.strip():
-            query = query.where(_matches(q, currency))
-        column = Invoice.due_on if which == TO_PAY else Invoice.issued_on
         upwards = which == TO_PAY
         key, backwards = _key(after), False
         if key is None and (key := _key(before)) is not None:
             backwards = True
         rising = upwards != backwards
-        if key:
-            day, id = key
-            beyond = (column > day) if rising else (column < day)
-            same = (column == day) & ((Invoice.id > id) if rising else (Invoice.id < id))
-            query = query.where(beyond | same)
-        order = (column, Invoice.id) if rising else (column.desc(), Invoice.id.desc())
-        rows = self._rows(query.order_by(*order).limit(PAGE + 1))
+
+        def build(*given: Any) -> ModelSelect:
+            key, values = (given[:2], given[2:]) if given_key else ((), given)
+            query = self.scope(*values).where(*_of_filter(which))
+            if q.strip():
+                query = query.where(_matches(q, currency))
+            column = Invoice.due_on if which == TO_PAY else Invoice.issued_on
+            if key:
+                day, id = key
+                beyond = (column > day) if rising else (column < day)
+                same = (column == day) & ((Invoice.id > id) if rising else (Invoice.id < id))
+                query = query.where(beyond | same)
+            order = (column, Invoice.id) if rising else (column.desc(), Invoice.id.desc())
+            return self._columns(query.order_by(*order).limit(PAGE + 1))
+
+        given_key = key or ()
+        if q.strip():
+            rows = self._read(build(*given_key, *self.values).tuples())
+        else:
+            name = ("page", self.name, self.customers, which, rising, bool(key))
+            rows = self._read(prepared.tuples(name, build, *given_key, *self.values))
         more, rows = len(rows) > PAGE, rows[:PAGE]
         if backwards:
             rows.reverse()
@@ -156,6 +178,12 @@ class Visible:
         return [rows[id] for id in ids if id in rows]
 
     def _rows(self, query: ModelSelect) -> list[tuple[InvoiceRow, int]]:
+        return self._read(self._columns(query).tuples())
+
+    def _read(self, rows: Iterable[Sequence[Any]]) -> list[tuple[InvoiceRow, int]]:
+        return [(_row(values, self.today, self.customers), values[0]) for values in rows]
+
+    def _columns(self, query: ModelSelect) -> ModelSelect:
         columns: list[Any] = [
             Invoice.id,
             Invoice.number,
@@ -173,24 +201,30 @@ class Visible:
             Invoice.held_since,
         ]
         query = query.clone().select(*columns)
-        if self.customers:
-            query = query.select_extend(BillingGroup.name)
-        return [(_row(values, self.today, self.customers), values[0]) for values in query.tuples()]
+        return query.select_extend(BillingGroup.name) if self.customers else query
 
 
 def visible_to(groups: Sequence[int], *, settings: Settings, today: date) -> Visible:
     """The invoices of the billing groups a person may see, without what A11 hides."""
-    query = Invoice.select().where(Invoice.group.in_(list(groups)), Invoice.status.in_((Invoice.OPEN, Invoice.VOID)))
-    query = query.where(~_undone())
-    if settings.hide_future_invoices:
-        query = query.where(Invoice.issued_on <= today)
-    return Visible(query, today, customers=False)
+    hide = settings.hide_future_invoices
+
+    def scope(today: Any, *groups: Any) -> ModelSelect:
+        query = Invoice.select().where(Invoice.group.in_(groups), Invoice.status.in_((Invoice.OPEN, Invoice.VOID)))
+        query = query.where(~_undone())
+        return query.where(Invoice.issued_on <= today) if hide else query
+
+    return Visible(scope, (today, *groups), ("groups", len(groups), hide), today, customers=False)
 
 
-def everything(*, today: date) -> Visible:
-    """What the merchant sees: all of it."""
-    query = Invoice.select().join(BillingGroup).switch(Invoice).where(~_undone())
-    return Visible(query, today, customers=True)
+def everything(*, today: date, groups: Sequence[int] | None = None) -> Visible:
+    """What the merchant sees: all of it, or all of some billing groups."""
+
+    def scope(*groups: Any) -> ModelSelect:
+        query = Invoice.select().join(BillingGroup).switch(Invoice).where(~_undone())
+        return query if everywhere else query.where(Invoice.group.in_(groups))
+
+    everywhere = groups is None
+    return Visible(scope, tuple(groups or ()), ("merchant", everywhere, len(groups or ())), today, customers=True)
 
 
 def mark_viewed(invoice: Invoice, *, now: datetime) -> None:

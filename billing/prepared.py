@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from peewee import ModelSelect
+from peewee import ModelSelect, Value
 
 from database import db
 from models import Table
 
 Row = TypeVar("Row", bound=Table)
 _built: dict[tuple[Any, ...], str] = {}
+_selects: dict[tuple[Any, ...], tuple[ModelSelect, str, list[Any]]] = {}
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the value of that number goes, among a select's parameters."""
+
+    at: int
 
 
 def insert(table: type[Table], *, ignore_conflict: bool = False, **values: Any) -> int | None:
@@ -43,3 +52,28 @@ def rows(table: type[Row], name: str, build: Callable[..., ModelSelect], *values
         _built[key], given = build(*stand_ins).sql()
         assert given == stand_ins, f"{name} needs its values in the order of its SQL: {given}"
     return list(table.raw(_built[key], *values))
+
+
+def tuples(name: Hashable, build: Callable[..., ModelSelect], *values: Any) -> list[tuple[Any, ...]]:
+    """What a select finds, as the database's driver gives it: on SQLite days are text and truths 0 or 1.
+
+    The select is built once under its name. `build` gets a stand-in for each value and may use it once or more, in any
+    order; whatever else it uses must be told apart by the name. Values are such as the driver takes: an instant is
+    `database.InstantField`'s `db_value` of it.
+    """
+    return list(_select(name, build, values)[1].fetchall())
+
+
+def found(name: Hashable, build: Callable[..., ModelSelect], *values: Any) -> list[Any]:
+    """The same as Peewee gives it: rows of a model, with those joined to them."""
+    query, cursor = _select(name, build, values)
+    return list(query._get_cursor_wrapper(cursor))
+
+
+def _select(name: Hashable, build: Callable[..., ModelSelect], values: tuple[Any, ...]) -> tuple[ModelSelect, Any]:
+    key = (type(db.obj), name, len(values))
+    if key not in _selects:
+        query = build(*(Value(_Place(at), converter=False) for at in range(len(values))))
+        _selects[key] = (query, *query.sql())
+    query, sql, places = _selects[key]
+    return query, db.execute_sql(sql, [values[one.at] if isinstance(one, _Place) else one for one in places])

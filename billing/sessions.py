@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from peewee import JOIN
+from peewee import JOIN, ModelSelect
 
-from billing import history
+from billing import history, prepared
 from database import transaction
 from models import BillingGroup, Customer, Person, Session, Staff
 
@@ -69,7 +69,15 @@ def begin(
 
 def find(token: str, now: datetime) -> Session | None:
     """The live session of a cookie's token, with its person, staff and group. One query."""
-    session: Session | None = (
+    rows = prepared.found("live session", _live, _hash(token), Session.expires_at.db_value(now))
+    session: Session | None = rows[0] if rows else None
+    if session is None or session.last_seen_at + _limits(session.staff is None, session.remembered).idle <= now:
+        return None
+    return session
+
+
+def _live(token_hash: Any, now: Any) -> ModelSelect:
+    return (
         Session.select(Session, Person, Staff, BillingGroup, Customer)
         .join(Person, JOIN.LEFT_OUTER)
         .switch(Session)
@@ -77,12 +85,8 @@ def find(token: str, now: datetime) -> Session | None:
         .switch(Session)
         .join(BillingGroup, JOIN.LEFT_OUTER)
         .join(Customer, JOIN.LEFT_OUTER)
-        .where(Session.token_hash == _hash(token), Session.ended_at.is_null(), Session.expires_at > now)
-        .first()
+        .where(Session.token_hash == token_hash, Session.ended_at.is_null(), Session.expires_at > now)
     )
-    if session is None or session.last_seen_at + _limits(session.staff is None, session.remembered).idle <= now:
-        return None
-    return session
 
 
 def seen(session: Session, now: datetime) -> None:

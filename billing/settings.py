@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from billing import history
+from billing import history, prepared
 from billing.errors import BadSetting
 from database import transaction
 from models import Person, Setting, Staff
@@ -104,7 +105,12 @@ FIELDS = {item.name: item for item in fields(Settings)}
 
 def load() -> Settings:
     """All settings in one query. What an older version left behind is passed over."""
-    saved: Mapping[str, Any] = dict(Setting.select(Setting.name, Setting.value).tuples())
+    return _of_rows(tuple(prepared.tuples("settings", lambda: Setting.select(Setting.name, Setting.value))))
+
+
+@lru_cache(maxsize=8)
+def _of_rows(rows: tuple[tuple[str, str], ...]) -> Settings:
+    saved = {name: Setting.value.python_value(value) for name, value in rows}
     return Settings(**{name: _checked(name, value) for name, value in saved.items() if name in FIELDS})
 
 
