@@ -37,8 +37,8 @@ def page(
     """The page, or to htmx its partial.
 
     `partial` may be one template, or one for each target's id ({"list": "invoices/_list.html"}); a target that is not
-    named gets the whole page, a request without one the first. Partials are rendered with `fragment=True`: one that pushes an address begins with
-    `{% if fragment %}<title>…</title>{% endif %}`.
+    named gets the whole page, a request without one the first. Partials are rendered with `fragment=True`: one that
+    pushes an address begins with `{% if fragment %}<title>…</title>{% endif %}`.
     """
     return _answer(template, partial, status, context)
 
