@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
+from babel.dates import get_month_names
 from flask import Flask, g, request
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFProtect
 from wtforms import Field, ValidationError
 from wtforms.csrf.core import CSRF
+from wtforms.widgets import TextInput
 
 import theming
 from blueprints import cookies
@@ -59,6 +63,53 @@ class Form(FlaskForm):  # type: ignore[misc]
 
         def get_translations(self, form: Any) -> Any:
             return Words()
+
+
+class DayField(Field):  # type: ignore[misc]
+    """A day in a plain text field: 2026-12-01, or with the month in letters as people write it. Empty is None.
+
+    Never digits alone but in ISO's order: 01/12 is another day elsewhere.
+    """
+
+    widget = TextInput()
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.typed: str | None = None
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist:
+            self.typed = valuelist[0]
+            self.data = read_day(self.typed) if self.typed.strip() else None
+
+    def _value(self) -> str:
+        if self.typed is not None:
+            return self.typed
+        return self.data.isoformat() if self.data else ""
+
+
+def read_day(text: str) -> date:
+    """A day as it is typed, in English or the language of the request. Raises ValueError."""
+    words = text.replace(",", " ").replace(".", " ").split()
+    if len(words) == 1:
+        return date.fromisoformat(words[0])
+    if len(words) != 3:
+        raise ValueError
+    if not words[0].isdigit():
+        words[:2] = words[1::-1]
+    day, month, year = words
+    if not (re.fullmatch(r"[0-9]{1,2}", day) and re.fullmatch(r"[0-9]{4}", year)):
+        raise ValueError
+    return date(int(year), _month(month.casefold()), int(day))
+
+
+def _month(word: str) -> int:
+    for language in ("en", g.get("language") or "en"):
+        names = get_month_names("wide", locale=language.replace("-", "_"))
+        found = [number for number, name in names.items() if len(word) > 2 and name.casefold().startswith(word)]
+        if len(found) == 1:
+            return int(found[0])
+    raise ValueError
 
 
 class Words:

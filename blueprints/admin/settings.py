@@ -1,4 +1,4 @@
-"""Settings: the customer portal's switches and colour, the business, one's own password."""
+"""Settings: the customer portal's switches, the business, one's own password."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from zoneinfo import available_timezones
 from flask import Blueprint, Response, g
 from wtforms import (
     BooleanField,
-    DateField,
     Field,
     PasswordField,
     SelectField,
@@ -17,14 +16,14 @@ from wtforms import (
     TextAreaField,
     ValidationError,
 )
-from wtforms.validators import EqualTo, InputRequired, Length, Optional
+from wtforms.validators import EqualTo, InputRequired, Length
 
 import theming
 from billing import links, people, sessions, settings, sign_ins
 from billing.errors import BadSetting, SignInRefused
 from billing.sign_ins import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from blueprints import guards, respond
-from blueprints.forms import Form, mark
+from blueprints.forms import DayField, Form, mark
 from blueprints.guards import require_staff
 from blueprints.throttles import limited, signed_in
 
@@ -41,8 +40,7 @@ WRONG = {
     "timezone": mark("Choose a time zone from the list."),
     "currency": mark("Enter a currency code of three letters, such as EUR."),
     "language": mark("Choose a language from the list."),
-    "accent": mark("Enter a colour such as #1d4e80."),
-    "go_live_on": mark("Enter a date such as 2026-12-01."),
+    "go_live_on": mark("Enter a date such as 2026-12-01 or 1 Dec 2026."),
 }
 
 
@@ -74,7 +72,6 @@ class PortalForm(SettingsForm):
     hide_future_invoices = BooleanField()
     allow_pay = BooleanField()
     portal_link_in_mails = BooleanField()
-    accent = StringField()
 
 
 class BusinessForm(SettingsForm):
@@ -87,7 +84,7 @@ class BusinessForm(SettingsForm):
     timezone = SelectField(choices=sorted(available_timezones() - {"localtime"}), validate_choice=False)
     currency = StringField()
     language = SelectField(choices=theming.languages(), validate_choice=False)
-    go_live_on = DateField(validators=[Optional()])
+    go_live_on = DayField()
 
     def validate_business_email(self, control: Field) -> None:
         if control.data and control.data.strip():

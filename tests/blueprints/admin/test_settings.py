@@ -8,6 +8,7 @@ import pytest
 
 from billing import settings, sign_ins
 from models import History, Staff
+from tests.blueprints.conftest import Clock
 from tests.browser import Browser
 from tests.cast import Cast
 
@@ -34,7 +35,7 @@ def test_the_index_leads_to_what_exists(root: Browser) -> None:
 @pytest.mark.parametrize("name", ["portal_enabled", "hide_future_invoices", "portal_link_in_mails", "allow_pay"])
 def test_a_ticked_box_is_on_and_an_unticked_one_off(root: Browser, name: str) -> None:
     root.get(PORTAL)
-    assert root.post(PORTAL, {name: "y", "accent": "#1d4e80"}).status_code == 303
+    assert root.post(PORTAL, {name: "y"}).status_code == 303
     switches = ("portal_enabled", "hide_future_invoices", "portal_link_in_mails", "allow_pay")
     assert {switch for switch in switches if getattr(settings.load(), switch)} == {name}
     assert root.get(PORTAL).text.count(" checked") == 1
@@ -42,17 +43,16 @@ def test_a_ticked_box_is_on_and_an_unticked_one_off(root: Browser, name: str) ->
 
 def test_turning_the_portal_off_closes_it_at_the_next_request(root: Browser, ada: Browser) -> None:
     assert ada.get("/").status_code == 200
-    root.post(PORTAL, {"allow_pay": "y", "accent": "#1d4e80"})
+    root.post(PORTAL, {"allow_pay": "y"})
     assert ada.get("/").status_code == 503
     assert "The customer portal is off" in root.get("/admin").text
 
 
-def test_a_colour_that_is_none_is_refused_and_nothing_is_saved(root: Browser) -> None:
-    answer = root.post(PORTAL, {"accent": "red"})
-    assert answer.status_code == 422
-    assert "Enter a colour such as" in answer.text
-    assert 'aria-invalid="true"' in answer.text
-    assert settings.load().portal_enabled
+def test_the_colour_is_kept_while_no_page_asks_for_it(root: Browser, cast: Cast, clock: Clock) -> None:
+    settings.save({"accent": "#7a1f5c"}, by=cast.root, now=clock.now)
+    assert "accent" not in root.get(PORTAL).text
+    root.post(PORTAL, {"allow_pay": "y"})
+    assert settings.load().accent == "#7a1f5c"
 
 
 def test_the_business_is_saved_and_comes_back(root: Browser) -> None:
@@ -68,6 +68,15 @@ def test_the_business_is_saved_and_comes_back(root: Browser) -> None:
 
 
 @pytest.mark.parametrize(
+    "typed", ["2026-12-01", "1 Dec 2026", "01 December 2026", " 1. dec. 2026 ", "Dec 1, 2026", "1 DECEMBER 2026"]
+)
+def test_a_day_is_read_as_people_write_it(root: Browser, typed: str) -> None:
+    root.get(BUSINESS)
+    assert root.post(BUSINESS, {**GOOD, "go_live_on": typed}).status_code == 303
+    assert settings.load().go_live_on == date(2026, 12, 1)
+
+
+@pytest.mark.parametrize(
     ("name", "value", "told"),
     [
         ("business_name", "", "Enter a name"),
@@ -78,6 +87,8 @@ def test_the_business_is_saved_and_comes_back(root: Browser) -> None:
         ("currency", "XXX", "currency code"),
         ("language", "tlh", "Choose a language"),
         ("go_live_on", "soon", "Enter a date"),
+        ("go_live_on", "31 Feb 2026", "Enter a date"),
+        ("go_live_on", "01/12/2026", "Enter a date"),
     ],
 )
 def test_what_cannot_be_is_told_at_its_field_and_nothing_is_saved(
