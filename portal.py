@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,9 @@ def _sandbox(given: argparse.Namespace) -> int:
 
     def ready(url: str) -> None:
         env.sandbox_file.write_text(url + "\n")
+        with suppress(startup.CannotStart):  # without a database yet: whoever finds the address later sees to it
+            startup.check_database(env)
+        database.close()
 
     run_sandbox(
         env.home / "sandbox",
