@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing import dates, letters, writing
+from billing import dates, letters, originals, writing
 from documents import pdf
 from mail import transport
 from mail.letters import gettext, write
@@ -39,7 +39,13 @@ def _papers(letter: Letter, view: LetterView) -> list[PaperView]:
             return [original] if original else []
         assert view.today is not None
         made = pdf.invoice_pdf(
-            view.invoice, view.merchant, pay_url=view.url, language=view.language, words=words, today=view.today
+            view.invoice,
+            view.merchant,
+            pay_url=view.url,
+            language=view.language,
+            attachments=originals.e_invoices(letter.invoice),
+            words=words,
+            today=view.today,
         )
         found = PaperView(f"{view.invoice.address}.pdf", writing.PDF, made)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pikepdf
 import pytest
 
 import database
@@ -200,6 +202,21 @@ def test_an_invoice_letter_leads_to_its_invoice_and_carries_the_pdf(mailbox: Mai
     (paper,) = message.iter_attachments()
     assert paper.get_filename() == "2026-0142.pdf"
     assert paper.get_content().startswith(b"%PDF")
+
+
+def test_the_copy_that_is_mailed_carries_the_e_invoice_unchanged(
+    mailbox: Mailbox, use: Use, owe: Owe, now: datetime
+) -> None:
+    use(mailbox.url)
+    id = owe("invoice_issued")
+    came = b"<Invoice>as it came</Invoice>"
+    with transaction():
+        kept = files.keep(came, "application/xml", now=now)
+        InvoiceFile.create(invoice=Invoice.get(), version=1, file=kept, role="original", syntax="ubl", name="a.xml")
+    send_job(id)
+    (paper,) = mailbox.arrived[0].iter_attachments()
+    with pikepdf.open(io.BytesIO(paper.get_content())) as pdf:
+        assert pdf.attachments["a.xml"].get_file().read_bytes() == came
 
 
 @pytest.mark.parametrize(("size", "attached"), [(1000, True), (MOST_ATTACHED + 1, False)])
