@@ -56,7 +56,7 @@ def test_the_worker_runs_what_was_enqueued_in_order(redis: Path, db: Any) -> Non
     assert queue.lengths() == {"now": 3, "letters": 0, "bulk": 0}
     _work("now")
     assert [row.subject_id for row in History.select().order_by(History.id)] == [1, 2, 3]
-    assert queue.lengths() == {"now": 0, "bulk": 0}
+    assert queue.lengths() == {"now": 0, "letters": 0, "bulk": 0}
 
 
 def test_a_long_job_runs_in_a_process_of_its_own(redis: Path, db: Any) -> None:
