@@ -246,6 +246,8 @@ class MemberView:
     email: str
     role: str
     until: datetime | None = None
+    group: str = ""  # the account's name and currency; only for the merchant, as is:
+    last_sign_in_at: datetime | None = None
 
 
 # --- Letters ----------------------------------------------------------------------------------------------------------

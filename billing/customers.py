@@ -13,7 +13,7 @@ from billing import invoices, payments
 from billing.settings import Settings
 from models import BillingGroup, Customer, Invoice, Letter, Membership, Payment, Person
 from money import Money
-from records import InvoiceRow, PaymentView
+from records import InvoiceRow, MemberView, PaymentView
 
 PAGE = 50
 ROWS = 10  # of each list on a customer's page
@@ -56,16 +56,6 @@ class GroupCard:
     overdue_count: int
     credit: Money
     contract_ended_on: date | None
-
-
-@dataclass(frozen=True)
-class MemberView:
-    name: str
-    email: str
-    role: str
-    group: str  # the group's name and currency
-    last_sign_in_at: datetime | None
-    expires_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -373,9 +363,9 @@ def _members(groups: list[BillingGroup], now: datetime) -> tuple[MemberView, ...
             name=row.person.name,
             email=row.person.email,
             role=row.role,
+            until=row.expires_at,
             group=f"{row.group.name} ({row.group.currency})",
             last_sign_in_at=row.person.last_sign_in_at,
-            expires_at=row.expires_at,
         )
         for row in query
     )

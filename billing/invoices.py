@@ -280,6 +280,7 @@ def badge(invoice: Invoice, today: date) -> BadgeView:
         invoice.claimed,
         invoice.due_on,
         invoice.held_since is not None,
+        invoice.pays_itself,
         today,
     )
 
@@ -289,9 +290,12 @@ def with_pdf_size(view: InvoiceView, size: int | None) -> InvoiceView:
 
 
 def _badge(
-    status: str, kind: str, total: int, open: int, claimed: int, due_on: date, held: bool, today: date
+    status: str, kind: str, total: int, open: int, claimed: int, due_on: date, held: bool, itself: bool, today: date
 ) -> BadgeView:
-    """The one status of an invoice: what moves first, then what is late, then what is settled in part."""
+    """The one status of an invoice: what moves first, then what is late, then what is settled in part.
+
+    What the merchant takes elsewhere is never due or late here: the customer can do nothing about it.
+    """
     if status == Invoice.VOID:
         return BadgeView("closed", "cancelled")
     if kind == Invoice.CREDIT_NOTE:
@@ -302,6 +306,8 @@ def _badge(
         return BadgeView("moving", "payment_on_its_way")
     if held:
         return BadgeView("asked", "held")
+    if itself:
+        return BadgeView("moving", "itself")
     if due_on < today:
         return BadgeView("overdue", "overdue", (today - due_on).days)
     if open < total:
@@ -316,15 +322,16 @@ def _row(values: Sequence[Any], today: date, named: bool) -> InvoiceRow:
         :14
     ]
     free = max(0, open - claimed) if status == Invoice.OPEN and not itself and kind == Invoice.INVOICE else 0
+    due = _as_date(due_on) or today
     return InvoiceRow(
         number=number,
         address=address,
         issued_on=_as_date(issued_on) or today,
-        due_on=_as_date(due_on) or today,
+        due_on=due,
         total=Money(total, cur),
         open=Money(open, cur),
         free=Money(free, cur),
-        badge=_badge(status, kind, total, open, claimed, _as_date(due_on) or today, held is not None, today),
+        badge=_badge(status, kind, total, open, claimed, due, held is not None, itself, today),
         can_pay=free > 0,
         kind=kind,
         settled_on=_as_date(settled_on),

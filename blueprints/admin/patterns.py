@@ -31,6 +31,7 @@ STATES = (
     BadgeView("part", "part"),
     BadgeView("moving", "moving"),
     BadgeView("moving", "unknown"),
+    BadgeView("moving", "itself"),
     BadgeView("moving", "action_required"),
     BadgeView("paid", "paid"),
     BadgeView("paid", "settled"),

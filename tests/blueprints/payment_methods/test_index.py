@@ -22,6 +22,14 @@ def test_what_is_kept_stands_by_its_masked_name(
     assert "Visa ending 4242" in vic.get("/payment-methods").text
 
 
+def test_a_bank_account_does_not_expire(ada: Browser, cast: Cast, desk: Connection, clock: Clock) -> None:
+    keep(cast, desk, clock, kind="bank_debit", brand="", last4="3000")
+    page = ada.get("/payment-methods").text
+    assert "Bank account ending 3000" in page
+    assert "Does not expire" in page
+    assert "–" not in page
+
+
 def test_with_none_kept_the_page_says_how_one_comes(ada: Browser) -> None:
     assert "No card or bank account is kept." in ada.get("/payment-methods").text
 

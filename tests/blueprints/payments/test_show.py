@@ -97,10 +97,14 @@ def test_paid_the_page_is_the_receipt(ada: Browser, opened: Payment, queue: Queu
     page = come_back(ada, opened, queue)
     assert "Paid. Thank you." in page
     assert '<p class="sum">€1,240.00</p>' in page
-    assert "Hartwell received it on 22 November 2026." in page
-    assert "We mail the receipt to a•••@acme.example." in page
+    told = " ".join(page.split('<p class="sum">')[1].split("</p>")[1].split())
+    assert told.removeprefix("<p>") == (
+        f"for invoice A1, 22 November 2026. Reference {opened.public_id}. "
+        "We have mailed the receipt to a•••@acme.example."
+    )
+    assert "<title>Paid. Thank you. · Hartwell</title>" in page
     assert f"<bdi>{opened.public_id}</bdi>" in page
-    assert f'<a href="/payments/{opened.public_id}.pdf" download>Receipt (PDF, ' in page
+    assert f'<a class="button quiet" href="/payments/{opened.public_id}.pdf" download>Receipt (PDF, ' in page
     assert "hx-trigger" not in page
     assert "http-equiv" not in page
     books_agree()
@@ -138,7 +142,7 @@ def test_a_soft_refusal_of_a_stored_card_offers_it_again(
     pay(ada, "A1")
     queue.run()
     page = ada.follow().text.replace("&amp;", "&")
-    assert '<a class="button quiet" href="/payments/new?invoice=A1&method=M-1">Try Visa ending 4242 again</a>' in page
+    assert '<a class="button quiet" href="/payments/new?invoice=A1&method=M-1">Try this card again</a>' in page
 
 
 def test_a_bank_debit_is_on_its_way_for_days_and_asks_for_nothing(
