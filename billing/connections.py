@@ -39,12 +39,13 @@ def sandbox_secret() -> str:
 
 def current() -> Connection | None:
     """The connection new payments take. A live one ends the rehearsal."""
-    return (
-        Connection.select()
-        .where(Connection.ended_at.is_null())
-        .order_by(Connection.live.desc(), Connection.id.desc())
-        .first()
-    )
+    rows = prepared.found("current connection", _newest)
+    return rows[0] if rows else None
+
+
+def _newest() -> ModelSelect:
+    query = Connection.select().where(Connection.ended_at.is_null())
+    return query.order_by(Connection.live.desc(), Connection.id.desc()).limit(1)
 
 
 def is_rehearsal() -> bool:

@@ -13,7 +13,6 @@ from models import Table
 
 Row = TypeVar("Row", bound=Table)
 _built: dict[tuple[Any, ...], str] = {}
-_selects: dict[tuple[Any, ...], tuple[ModelSelect, str, list[Any]]] = {}
 
 
 @dataclass(frozen=True)
@@ -21,6 +20,17 @@ class _Place:
     """Where the value of that number goes, among a select's parameters."""
 
     at: int
+
+
+@dataclass
+class _Select:
+    query: ModelSelect
+    sql: str
+    given: list[Any]
+    make: Callable[[tuple[Any, ...]], Any] | None = None
+
+
+_selects: dict[tuple[Any, ...], _Select] = {}
 
 
 def insert(table: type[Table], *, ignore_conflict: bool = False, **values: Any) -> int | None:
@@ -66,14 +76,20 @@ def tuples(name: Hashable, build: Callable[..., ModelSelect], *values: Any) -> l
 
 def found(name: Hashable, build: Callable[..., ModelSelect], *values: Any) -> list[Any]:
     """The same as Peewee gives it: rows of a model, with those joined to them."""
-    query, cursor = _select(name, build, values)
-    return list(query._get_cursor_wrapper(cursor))
+    select, cursor = _select(name, build, values)
+    make = select.make
+    if make is None:
+        reader = select.query._get_cursor_wrapper(cursor)
+        reader.initialize()  # finds out which column belongs to which field of which model: as dear as the query
+        make = select.make = reader.process_row
+    return [make(row) for row in cursor.fetchall()]
 
 
-def _select(name: Hashable, build: Callable[..., ModelSelect], values: tuple[Any, ...]) -> tuple[ModelSelect, Any]:
+def _select(name: Hashable, build: Callable[..., ModelSelect], values: tuple[Any, ...]) -> tuple[_Select, Any]:
     key = (type(db.obj), name, len(values))
     if key not in _selects:
         query = build(*(Value(_Place(at), converter=False) for at in range(len(values))))
-        _selects[key] = (query, *query.sql())
-    query, sql, places = _selects[key]
-    return query, db.execute_sql(sql, [values[one.at] if isinstance(one, _Place) else one for one in places])
+        _selects[key] = _Select(query, *query.sql())
+    select = _selects[key]
+    given = [values[one.at] if type(one) is _Place else one for one in select.given]
+    return select, db.execute_sql(select.sql, given)
