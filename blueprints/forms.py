@@ -36,12 +36,19 @@ class Protection(CSRFProtect):  # type: ignore[misc]
             return
         if apply_exemptions and (not request.endpoint or self._is_exempt()):
             return
-        origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != request.host:
+        if not _is_ours(request.headers.get("Origin")):
             self._error_response("another origin")
         if not cookies.token_fits(self._get_csrf_token()):
             self._error_response("no fitting form token")
         g.csrf_valid = True
+
+
+def _is_ours(origin: str | None) -> bool:
+    """Whether a browser says that the form came from a page of ours, or says nothing about it."""
+    try:
+        return origin is None or urlsplit(origin).netloc == request.host
+    except ValueError:
+        return False
 
 
 class FormToken(CSRF):  # type: ignore[misc]

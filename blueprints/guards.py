@@ -263,7 +263,10 @@ def sign_in_address(door: str) -> str:
 
 
 def _path_of(address: str | None) -> str:
-    parts = urlsplit(address or "")
+    try:
+        parts = urlsplit(address or "")
+    except ValueError:  # "http://[": a header may say anything
+        return ""
     if parts.netloc != request.host:
         return ""
     return f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -74,7 +74,8 @@ def show_pdf(number: str) -> Response:
 @require_person
 def show_file(number: str, id: int) -> Response:
     """An original or an attachment, as it came."""
-    kept = originals.one(_find(number), id)
+    invoice = _find(number)
+    kept = originals.one(invoice, id) if id < 2**31 else None
     if kept is None:
         abort(404)
     media_type = kept.media_type if kept.media_type in PLAIN_TYPES else "application/octet-stream"

@@ -87,6 +87,13 @@ def test_another_sites_page_is_nothing_to_come_back_to(visitor: Browser) -> None
     assert answer.headers["Location"] == "/sign-in"
 
 
+@pytest.mark.parametrize("header", ["Referer", "HX-Current-URL"])
+def test_a_header_that_is_no_address_is_nothing_to_come_back_to(visitor: Browser, header: str) -> None:
+    answer = visitor.post("/probe/pay", headers={header: "http://["})
+
+    assert answer.headers["Location"] == "/sign-in"
+
+
 def test_a_viewer_cannot_pay(vic: Browser, ada: Browser) -> None:
     assert vic.post("/probe/pay").status_code == 403
     assert ada.post("/probe/pay").text == "paid"

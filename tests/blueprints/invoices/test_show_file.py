@@ -83,3 +83,8 @@ def test_a_lost_file_is_a_plain_not_found(ada: Browser, invoice: Invoice, env: E
             kept.unlink()
     assert ada.get(path).status_code == 404
     assert ada.get("/invoices/A1").status_code == 200
+
+
+@pytest.mark.parametrize("id", ["2147483648", "9223372036854775808", "9" * 40])
+def test_a_number_no_row_can_have_is_not_there(ada: Browser, invoice: Invoice, id: str) -> None:
+    assert ada.get(f"/invoices/A1/files/{id}").status_code == 404

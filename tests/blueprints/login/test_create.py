@@ -88,7 +88,7 @@ def test_a_form_token_of_another_browser_is_refused(visitor: Browser, ada: Brows
 
 
 def test_a_form_from_another_site_is_refused(visitor: Browser) -> None:
-    for origin in ("https://evil.example", "null", "http://127.0.0.1:8001"):
+    for origin in ("https://evil.example", "null", "http://127.0.0.1:8001", "http://["):
         answer = visitor.post("/sign-in", {"email": "ada@acme.example"}, headers={"Origin": origin})
         assert answer.status_code == 400
     assert visitor.post("/sign-in", {"email": "a@acme.example"}, headers={"Origin": visitor.url}).status_code == 303
