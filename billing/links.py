@@ -18,7 +18,7 @@ from environ import Environ
 
 SIGN_IN = "sign-in"  # {"s": SignIn.id}: signs in with one press while its row is fresh
 PAY = "pay"  # [Invoice.id, Person.id or 0]: leads to sign-in for that invoice; opens nothing by itself
-ASKED = "asked"  # an address that asked for a link: what the code form carries
+ASKED = "asked"  # who asked for a link, and the way back: what the code form carries
 
 _keys: tuple[str, ...] = ()
 _url = ""

@@ -11,17 +11,32 @@ from wtforms import EmailField, HiddenField, ValidationError
 from billing import links, people
 from billing.errors import LinkUnusable
 from blueprints.forms import Form, mark
+from models import Person, Staff
 
 NOT_AN_ADDRESS = mark("Enter an e-mail address such as name@example.com.")
+
+
+def carry(who: str | Person | Staff, next: str) -> str:
+    """What a page of ours carries on: an address as it was typed, or whom a link of ours names, and the way back.
+
+    A link's person goes by id: what is signed can be read, and a link may have been forwarded.
+    """
+    if isinstance(who, str):
+        return links.sign(links.ASKED, [who, next])
+    return links.sign(links.ASKED, [["staff" if isinstance(who, Staff) else "person", who.id], next])
 
 
 def read_asked(asked: str | None) -> tuple[str, str]:
     """The address and the way back that a page of ours carries on; empty where it is none of ours."""
     try:
-        email, next = links.read(links.ASKED, asked or "")
+        who, next = links.read(links.ASKED, asked or "")
     except (LinkUnusable, TypeError, ValueError):
         return "", ""
-    return str(email), str(next)
+    if isinstance(who, str):
+        return who, str(next)
+    table, id = who
+    known: Person | Staff | None = (Staff if table == "staff" else Person).get_or_none(id=id)
+    return (known.email, str(next)) if known is not None else ("", "")
 
 
 def asked_of(typed: Mapping[str, str]) -> str:
@@ -41,10 +56,17 @@ class AskForm(Form):
     next = HiddenField()
     asked = HiddenField()
     address = ""
+    known = False  # whether a page of ours carried it here
+
+    @property
+    def carried(self) -> str:
+        """What the next page carries on: the same as this one did, else what was typed."""
+        return (self.asked.data or "") if self.known else carry(self.address, self.next.data or "")
 
     def validate(self, extra_validators: Any = None) -> bool:
         known, next = read_asked(self.asked.data)
         if known:
+            self.known = True
             self.address, self.next.data = known, next
             return True
         return bool(super().validate(extra_validators))

@@ -13,7 +13,7 @@ import theming
 from billing import invoices, links, people, sessions, sign_ins
 from billing.errors import LinkUnusable, WrongCode
 from blueprints import cookies, guards, respond
-from blueprints.asking import AskForm, asked_of
+from blueprints.asking import AskForm, asked_of, carry
 from blueprints.guards import require_person, safe_next
 from blueprints.login.forms import CodeForm, UseForm
 from blueprints.throttles import limited, this_address
@@ -49,9 +49,9 @@ def create() -> Response:
     form = AskForm()
     if not form.validate():
         return _ask_page(form, status=422)
-    next = safe_next(form.next.data)
-    sign_ins.ask(form.address, next, now=g.now)
-    return _look_in_your_mail(form.address, next)
+    form.next.data = safe_next(form.next.data)
+    sign_ins.ask(form.address, form.next.data, now=g.now)
+    return _look_in_your_mail(form.carried)
 
 
 @bp.get("/sign-in/code")
@@ -139,7 +139,7 @@ def ask_from_invoice(token: str) -> Response:
         abort(404)
     next = f"/invoices/{invoice.address}"
     sign_ins.ask(recipient.email, next, now=g.now)
-    return _look_in_your_mail(recipient.email, next)
+    return _look_in_your_mail(carry(recipient, next))
 
 
 # --- Once inside ------------------------------------------------------------------------------------------------------
@@ -190,13 +190,16 @@ def _closed(row: SignIn | None) -> Response | None:
 
 
 def _invoice_of(token: str) -> tuple[Invoice, Person | None] | None:
-    """The invoice of a pay link, and the person its mail was for; a PDF's link names none: then the customer's own."""
+    """The invoice of a pay link, and the person its mail was for; a PDF's link names none: then the customer's own.
+
+    None too for an invoice that no customer may see just now: not even its number is told.
+    """
     try:
         invoice_id, person_id = links.read(links.PAY, token)
     except (LinkUnusable, TypeError, ValueError):
         return None
     invoice = Invoice.get_or_none(Invoice.id == invoice_id)
-    if invoice is None:
+    if invoice is None or not _can_be_seen(invoice, [invoice.group_id]):
         return None
     if person_id:
         return invoice, Person.get_or_none(Person.id == person_id)
@@ -205,12 +208,15 @@ def _invoice_of(token: str) -> tuple[Invoice, Person | None] | None:
 
 
 def _may_see(invoice: Invoice) -> bool:
-    groups = [place.group.id for place in g.places]
+    return _can_be_seen(invoice, [place.group.id for place in g.places])
+
+
+def _can_be_seen(invoice: Invoice, groups: list[int]) -> bool:
     return invoices.visible_to(groups, settings=g.settings, today=g.today).one(invoice.address) is not None
 
 
-def _look_in_your_mail(email: str, next: str) -> Response:
-    return respond.see_other("login.code", asked=links.sign(links.ASKED, [email, next]))
+def _look_in_your_mail(asked: str) -> Response:
+    return respond.see_other("login.code", asked=asked)
 
 
 def _ask_page(form: AskForm, *, status: int = 200, **context: Any) -> Response:
@@ -236,9 +242,9 @@ def _expired(row: SignIn | None) -> Response:
     """Used, replaced or too old: a new one is one press away, where we know whose it was."""
     asked, action = "", ""
     if row is not None and row.person is not None:
-        asked, action = links.sign(links.ASKED, [row.person.email, row.next]), "/sign-in"
+        asked, action = carry(row.person, row.next), "/sign-in"
     elif row is not None and row.staff is not None:
-        asked, action = links.sign(links.ASKED, [row.staff.email, row.next]), "/admin/sign-in"
+        asked, action = carry(row.staff, row.next), "/admin/sign-in"
     return respond.page("login/expired.html", status=410, asked=asked, action=action)
 
 

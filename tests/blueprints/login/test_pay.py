@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import re
+from base64 import urlsafe_b64decode
 from datetime import timedelta
 
 import pytest
+from werkzeug.test import TestResponse
 
-from billing import history, links, people, settings
+from billing import history, links, people, settings, sign_ins
 from models import Invoice, Letter, Membership, Session, SignIn
 from tests.bills import bill
 from tests.blueprints.conftest import Clock
@@ -78,6 +81,42 @@ def test_a_forwarded_mail_opens_nothing_for_a_stranger(mallory: Browser, cast: C
     assert Letter.get().to == "ada@acme.example"
 
 
+def test_who_was_forwarded_a_mail_does_not_learn_whose_it_is(visitor: Browser, cast: Cast, invoice: Invoice) -> None:
+    path = pay_path(invoice, cast.ada.id)
+    visitor.get(path)
+
+    visitor.post(path)
+    assert "ada@acme.example" not in told(visitor.last, visitor.follow())
+
+    visitor.post("/sign-in", {"asked": asked(visitor)})  # "Send it again"
+    assert "ada@acme.example" not in told(visitor.last, visitor.follow())
+    assert [letter.to for letter in Letter] == ["ada@acme.example"] * 2
+
+
+def test_the_code_is_taken_from_who_came_by_an_invoice(visitor: Browser, cast: Cast, invoice: Invoice) -> None:
+    path = pay_path(invoice, cast.ada.id)
+    visitor.get(path)
+    visitor.post(path)
+    visitor.follow()
+
+    answer = visitor.post("/sign-in/code", {"asked": asked(visitor), "code": sign_ins.code_of(SignIn.get())})
+
+    assert answer.headers["Location"] == "/invoices/2026-0142"
+    assert visitor.name() == "Ada Acme"
+
+
+def asked(browser: Browser) -> str:
+    assert browser.last is not None
+    return re.findall(r'name="asked" value="([^"]+)"', browser.last.text)[0]
+
+
+def told(*answers: TestResponse | None) -> str:
+    """Everything answers say, what stands in signed values included."""
+    text = " ".join(f"{answer.headers} {answer.text}" for answer in answers if answer is not None)
+    parts = {part[: len(part) // 4 * 4] for part in re.findall(r"[A-Za-z0-9_-]{8,}", text)}
+    return text + " ".join(urlsafe_b64decode(part).decode("utf-8", "replace") for part in parts)
+
+
 def test_the_invoices_company_becomes_the_current_one(ada: Browser, cast: Cast, clock: Clock) -> None:
     people.make_member("ada@acme.example", cast.globex, Membership.PAY, by=cast.root, now=clock.now)
     theirs = bill(cast.globex, 5000, now=clock.now, number="G-1")
@@ -109,10 +148,20 @@ def test_who_may_not_sign_in_any_more_reads_the_same_and_gets_no_mail(
     assert Letter.select().count() == 0
 
 
-def test_an_invoice_that_may_not_be_seen_yet_is_not_opened(ada: Browser, cast: Cast, clock: Clock) -> None:
+def test_an_invoice_that_may_not_be_seen_yet_is_not_even_named(
+    ada: Browser, visitor: Browser, cast: Cast, clock: Clock
+) -> None:
     hidden = bill(cast.acme, 100, now=clock.now, number="F-1", issued_on=clock.now.date() + timedelta(days=1))
 
-    assert ada.get(pay_path(hidden, cast.ada.id)).status_code == 200
+    for browser in (ada, visitor):
+        answer = browser.get(pay_path(hidden, cast.ada.id))
+        assert answer.status_code == 410
+        assert "F-1" not in answer.text
+        assert browser.post(pay_path(hidden, cast.ada.id)).status_code == 410
+    assert Letter.select().count() == 0
+
+    clock.forward(days=1)
+    assert "Open invoice F-1" in visitor.get(pay_path(hidden, cast.ada.id)).text
 
 
 @pytest.mark.parametrize("token", ["x", "1.2", "WzEsMl0.x"])

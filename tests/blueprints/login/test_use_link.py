@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from billing import history, links, settings, sign_ins
+from billing import history, settings, sign_ins
+from blueprints.asking import carry
 from models import Membership, Person, Session, SignIn, Staff
 from tests.blueprints.conftest import Clock
 from tests.browser import HTMX, Browser
@@ -58,7 +59,7 @@ def test_a_used_link_says_so_and_offers_a_new_one(ada: Browser, app: object, cas
         assert "<h1>This link no longer works</h1>" in answer.text
         assert "It was used before or is more than 30 minutes old. Nothing is wrong with your account." in answer.text
         assert "Send me a new link" in answer.text
-    asked = links.sign(links.ASKED, ["ada@acme.example", "/invoices/7"])
+    asked = carry(cast.ada, "/invoices/7")
     assert f'value="{asked}"' in answer.text
     assert third.post("/sign-in", {"asked": asked}).status_code == 303
     assert SignIn.select().order_by(SignIn.id.desc()).get().next == "/invoices/7"
