@@ -368,6 +368,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.port is not None:
         os.environ["PORT"] = str(given.port)
+    os.umask(0o077)  # what the children write is nobody else's to read
     logs.start(given.what)
     try:
         serve(environ.read(), given.host, demo=given.what == "demo")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ class CannotStart(Exception):
 
 def make_ready(process: str) -> Environ:
     """Everything but the schema's version. Nothing is connected yet. Raises BadEnvironment."""
+    os.umask(0o077)  # database, files, mails and keys are nobody else's to read
     env = environ.read()
     logs.start(process)
     database.open_database(env.database_url)

@@ -21,6 +21,7 @@ TOKEN_BYTES = 32
 SEEN_EVERY = timedelta(minutes=5)
 LONGEST_AGENT = 200
 MOST_NOTICES = 5
+FORGET_AFTER = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,13 @@ def end_all(who: Person | Staff, *, now: datetime, but: Session | None = None) -
             .where(theirs, Session.ended_at.is_null(), Session.id != (but.id if but else 0))
             .execute()
         )
+
+
+def sweep(now: datetime) -> None:
+    """Forget sessions that ended or ran out a month ago; history keeps who came and went."""
+    with transaction():
+        over = (Session.ended_at < now - FORGET_AFTER) | (Session.expires_at < now - FORGET_AFTER)
+        Session.delete().where(over).execute()
 
 
 def tell(session: Session, tone: str, text: str) -> None:

@@ -24,6 +24,7 @@ LINK_LIFE = timedelta(minutes=30)
 CODE_LIFE = timedelta(minutes=15)
 REUSABLE_LIFE = timedelta(days=3650)  # "until the demo stops": its next start replaces them
 GUESSES = 5
+FORGET_AFTER = timedelta(days=365)
 SHORTEST_PASSWORD = 12  # characters; NIST SP 800-63B asks for 8 at least and no composition rules
 LONGEST_PASSWORD = 256
 CODE = "sign-in"
@@ -147,6 +148,12 @@ def end_reusable(*, now: datetime) -> None:
     """The demo's links work until it stops: the next start of anything on this database ends them."""
     with transaction():
         SignIn.update(replaced_at=now).where(SignIn.reusable == True, SignIn.replaced_at.is_null()).execute()  # noqa: E712
+
+
+def sweep(now: datetime) -> None:
+    """Forget links a year after they ran out: until then an old one is told that it is old, and offers a new one."""
+    with transaction():
+        SignIn.delete().where(SignIn.link_expires_at < now - FORGET_AFTER).execute()
 
 
 def reset(staff: Staff, *, by: Staff | history.Actor, now: datetime) -> None:

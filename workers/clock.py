@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import database
-from billing import connections, dates, events, imports, letters, payments
+from billing import connections, dates, events, imports, letters, payments, sessions, sign_ins
 from models import ClockLock, ClockRun
 from workers import queue
 
@@ -50,10 +50,13 @@ def _pull_changes(now: datetime) -> None:
 
 DUTIES: tuple[Duty, ...] = (
     Duty("payments.sweep", EVERY_TICK, payments.sweep),
+    Duty("payments.keep_methods", timedelta(minutes=10), payments.keep_methods),
     Duty("letters.sweep", EVERY_TICK, letters.sweep),
     Duty("events.sweep", timedelta(seconds=30), events.sweep),
     Duty("events.pull", timedelta(hours=1), _pull_changes),
     Duty("imports.sweep", timedelta(minutes=1), imports.sweep),
+    Duty("sessions.sweep", timedelta(days=1), sessions.sweep),
+    Duty("sign_ins.sweep", timedelta(days=1), sign_ins.sweep),
     Duty("queue.clean_up", timedelta(minutes=1), _clean_queue),
 )
 

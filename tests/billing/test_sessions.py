@@ -142,3 +142,18 @@ def test_finding_a_session_is_one_query(cast: Cast, now: datetime) -> None:
         del Session._meta.database.obj.execute_sql
 
     assert len(asked) == 1
+
+
+def test_what_ended_a_month_ago_is_forgotten_and_what_lives_is_not(cast: Cast, now: datetime) -> None:
+    ended = sessions.find(sessions.begin(cast.vic, now=now, group=cast.acme), now)
+    assert ended is not None
+    sessions.end(ended, now=now)
+    sessions.begin(cast.mallory, now=now, group=cast.globex)
+    remembered = sessions.begin(cast.ada, now=now, group=cast.acme, remembered=True)
+
+    sessions.sweep(now + timedelta(days=29))
+    assert Session.select().count() == 3
+    sessions.sweep(now + timedelta(days=61))
+
+    assert Session.select().count() == 1
+    assert sessions.find(remembered, now + timedelta(days=61)) is not None

@@ -326,3 +326,12 @@ def test_history_names_nobody(cast: Cast, now: datetime) -> None:
     sign_ins.ask("nobody@acme.example", "", now=now)
 
     assert not any("@" in str(row.details) for row in History.select())
+
+
+def test_an_old_link_is_told_for_a_year_that_it_is_old(cast: Cast, now: datetime) -> None:
+    row = asked(cast, now)
+    sign_ins.sweep(now + timedelta(days=364))
+    assert not sign_ins.is_usable(sign_ins.peek(token_of(row)), now + timedelta(days=364))
+    sign_ins.sweep(now + timedelta(days=366))
+    with pytest.raises(LinkUnusable):
+        sign_ins.peek(token_of(row))
