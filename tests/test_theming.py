@@ -262,3 +262,27 @@ def test_a_day_is_written_once(app: Flask) -> None:
     render(app, "{% for n in range(50) %}{{ on|day }}{% endfor %}", on=on)
     render(app, "{{ on|day }}", on=on + timedelta(days=1))
     assert theming._write_day.cache_info().misses == 2
+
+
+def test_a_badge_by_filter_is_the_macro_in_each_language() -> None:
+    env = theming._letters()
+    macro = env.from_string('{% from "_badge.html" import badge %}{{ badge(of) }}')
+    for state in (BadgeView("overdue", "overdue", 19), BadgeView("due", "due_soon", 1), BadgeView("paid", "paid")):
+        with theming.speaking("en"):
+            assert env.from_string("{{ of|badge }}").render(of=state) == macro.render(of=state)
+
+
+def test_the_quick_way_to_a_field_opens_nothing_else_of_a_record() -> None:
+    env = theming._letters()
+    badge = BadgeView("paid", "paid")
+    assert env.from_string("{{ of.shape }}").render(of=badge) == "paid"
+    for hidden in ("__class__", "__dataclass_fields__", "__init__", "nothing"):
+        assert theming.OPEN[BadgeView].isdisjoint({hidden})
+    with pytest.raises(SecurityError):
+        env.from_string("{{ of.__class__.__mro__ }}").render(of=badge)
+
+
+def test_words_are_filled_in_and_only_escaped_once() -> None:
+    env = theming._letters()
+    said = env.from_string('{{ _("No invoice with \'%(words)s\'.", words=q) }} {{ _("100 %%") }}').render(q="<b>")
+    assert said == "No invoice with '&lt;b&gt;'. 100 %"
