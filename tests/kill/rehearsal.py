@@ -27,7 +27,6 @@ from money import Money
 from tests.bills import bill, books_agree
 from tests.cast import Cast, make_cast
 from tests.gateways.running import RunningSandbox
-from tests.kill import office
 from workers import queue
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,7 +51,6 @@ class House:
 
     def __enter__(self) -> House:
         self.env = environ.read()
-        office.hurry()
         startup.configure(self.env)
         database.open_database(self.env.database_url)
         database.connect()
