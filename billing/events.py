@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from billing import connections, payments
+from peewee import fn
+
+from billing import attention, connections, payments
 from billing.errors import Refusal
 from database import insert_once, transaction
-from gateways.contract import BadSignature, Event
+from gateways.contract import BadSignature, Event, EventKind
 from models import Attempt, Connection, GatewayEvent, Payment
 from workers import queue
 
 KEEP_FOREIGN = timedelta(days=30)
+STOP_ASKING = timedelta(days=1)  # after which an event nobody could look up lies before the staff
+GOES_BACK = (EventKind.RETURN, EventKind.DISPUTE, EventKind.REFUND)
 BATCH = 200
 
 
@@ -69,16 +73,40 @@ def store(connection: Connection, told: list[Event] | tuple[Event, ...], *, now:
     return [id for id in found if id is not None]
 
 
-def settle(event: GatewayEvent, now: datetime) -> None:
-    """Look up what an event names. One that names nothing of ours is marked foreign and kept for 30 days."""
+def settle(event: GatewayEvent, now: datetime) -> bool:
+    """Look up what an event names. One that names nothing of ours is marked foreign and kept for 30 days.
+
+    False where the provider did not answer: then the clock has it asked again, for a day.
+    """
     if event.settled_at is not None:
-        return
-    payment = _named(event)
+        return True
+    payment, answered = _named(event), True
     if payment is not None:
-        payments.look_up(payment, now=now)
-    GatewayEvent.update(settled_at=now, result="matched" if payment else "foreign").where(
-        GatewayEvent.id == event.id, GatewayEvent.settled_at.is_null()
-    ).execute()
+        theirs = event.theirs if event.kind == EventKind.PAYMENT else None
+        answered = payments.look_up(payment, now=now, theirs=theirs)
+        if not answered and now - event.received_at < STOP_ASKING:
+            return False
+    with transaction():
+        changed = (
+            GatewayEvent.update(settled_at=now, result="matched" if payment else "foreign")
+            .where(GatewayEvent.id == event.id, GatewayEvent.settled_at.is_null())
+            .execute()
+        )
+        if changed and payment is not None:
+            if event.kind in GOES_BACK:
+                cause = f"money_goes_back {payment.id} {event.kind}"
+                attention.tell("money_goes_back", payment, now=now, cause=cause, event=event.kind)
+            if not answered:
+                attention.tell("event_unanswered", payment, now=now, event=event.kind)
+    return answered
+
+
+def settle_left(now: datetime) -> None:
+    """Events whose job was lost or got no answer, in any order, until one gets none: then the provider is away."""
+    left = GatewayEvent.select().where(GatewayEvent.settled_at.is_null()).order_by(fn.RANDOM()).limit(BATCH)
+    for event in list(left):
+        if not settle(event, now):
+            return
 
 
 def pull(connection: Connection, now: datetime) -> int:
@@ -98,8 +126,8 @@ def pull(connection: Connection, now: datetime) -> int:
 
 def sweep(now: datetime) -> None:
     """Events whose job was lost, and foreign ones past their time."""
-    for event in GatewayEvent.select(GatewayEvent.id).where(GatewayEvent.settled_at.is_null()).limit(BATCH):
-        queue.enqueue("workers.events.settle", event.id)
+    if GatewayEvent.select().where(GatewayEvent.settled_at.is_null()).exists():
+        queue.enqueue("workers.events.settle_left")
     GatewayEvent.delete().where(
         GatewayEvent.result == "foreign", GatewayEvent.received_at < now - KEEP_FOREIGN
     ).execute()

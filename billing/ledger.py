@@ -59,6 +59,10 @@ def invoice_arrived(invoice: Invoice, sums: Sums, *, now: datetime, today: date)
         group = locked(BillingGroup, invoice.group_id)
         _post_income(f"invoice {invoice.id}", "issued", group, invoice.id, sums, invoice.id, now=now, today=today)
         _post_prepaid(f"invoice {invoice.id}", "prepaid", group, invoice.id, sums.prepaid, now=now, today=today)
+        # what was settled before it came was settled by the day it bears, not on the day of its import
+        Invoice.update(settled_on=min(invoice.issued_on, today)).where(
+            Invoice.id == invoice.id, Invoice.settled_on.is_null(False)
+        ).execute()
 
 
 def revised(invoice: Invoice, before: Sums, after: Sums, *, version: int, now: datetime, today: date) -> None:
@@ -161,12 +165,12 @@ def captured_otherwise(payment: Payment, amount: int, currency: str, *, now: dat
         post(f"payment {payment.id}", "captured", locked(BillingGroup, payment.group_id), lines, now=now, today=today)
 
 
-def fee(payment: Payment, amount: int, connection: Connection, *, now: datetime, today: date) -> None:
-    """Book what the provider kept for a payment."""
+def fee(payment: Payment, amount: int, currency: str, connection: Connection, *, now: datetime, today: date) -> None:
+    """Book what the provider kept for a payment, in the currency that it captured."""
     if amount:
         lines = [
-            Line(FEES, amount, payment=payment.id, connection=connection.id),
-            Line(CLEARING, -amount, payment=payment.id, connection=connection.id),
+            Line(FEES, amount, payment=payment.id, connection=connection.id, currency=currency),
+            Line(CLEARING, -amount, payment=payment.id, connection=connection.id, currency=currency),
         ]
         post(f"payment {payment.id}", "fee", BillingGroup.get_by_id(payment.group_id), lines, now=now, today=today)
 
@@ -265,9 +269,12 @@ def _owed(invoice: int | None, amount: int) -> list[Line]:
 
 
 def locked(table: type[Row], id: int) -> Row:
-    """A row, read under its lock. SQLite's writers have the whole database to themselves already."""
+    """A row, read under its lock. SQLite's writers have the whole database to themselves already.
+
+    NO KEY: others may still add rows that name it; a stronger lock would meet theirs in a deadlock.
+    """
     query = table.select().where(table._meta.primary_key == id)
-    row: Row = (query if is_sqlite() else query.for_update()).get()
+    row: Row = (query if is_sqlite() else query.for_update("FOR NO KEY UPDATE")).get()
     return row
 
 

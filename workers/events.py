@@ -14,6 +14,11 @@ def settle(event_id: int) -> None:
 
 
 @job
+def settle_left() -> None:
+    events.settle_left(now=dates.now())
+
+
+@job
 def pull(connection_id: int) -> None:
     if connection := Connection.get_or_none(Connection.id == connection_id):
         events.pull(connection, now=dates.now())

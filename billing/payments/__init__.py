@@ -4,9 +4,9 @@
 whoever learned it, and the sweep repairs what was interrupted.
 """
 
-from billing.payments.calling import capture, close_page, look_up, store_method
+from billing.payments.calling import capture, look_up, store_method
 from billing.payments.outcome import apply_outcome
-from billing.payments.repair import ask, decide, sweep
+from billing.payments.repair import ask, close_page, decide, keep_methods, sweep
 from billing.payments.request import cancel, cancel_later, look_up_later, new_reference, request, try_again
 from billing.payments.showing import (
     PaymentPage,
@@ -31,6 +31,7 @@ __all__ = [
     "close_page",
     "decide",
     "hindrance",
+    "keep_methods",
     "look_up",
     "look_up_later",
     "method_view",

@@ -8,9 +8,9 @@ import logging
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from billing import connections, history
+from billing import connections, history, ledger
 from billing.payments.outcome import apply_outcome
-from billing.payments.request import cancel, return_address
+from billing.payments.request import return_address
 from database import insert_once, retried, transaction
 from gateways.contract import (
     Attempt as Told,
@@ -30,6 +30,7 @@ from models import Attempt, BillingGroup, Connection, Payment, PaymentMethod
 log = logging.getLogger("tillhouse.payments")
 
 CHARGE, PAGE = "charge", "page"
+STALE_AFTER = timedelta(days=1)  # what a customer pressed is not sent later than this
 
 
 def lease() -> timedelta:
@@ -53,44 +54,51 @@ def replay(attempt: Attempt, now: datetime) -> None:
     apply_outcome(attempt, told, now=now)
 
 
-def look_up(payment: Payment, now: datetime) -> None:
-    """Ask the provider what became of the newest try that reached it. "Not found" is not a no."""
+def look_up(payment: Payment, now: datetime, theirs: str | None = None) -> bool:
+    """Ask the provider what became of the newest try. "Not found" is not a no; False where it did not answer at all.
+
+    A try that never reached the provider is asked about too: it may have been wrong about that. `theirs`: the
+    reference somebody named, where the try has none yet.
+    """
     attempt = newest(payment)
-    if attempt is None or attempt.state == Attempt.NOT_SUBMITTED:
-        return
-    told = ask_provider(attempt)
-    if told is not None:
-        apply_outcome(attempt, told, now=now)
+    if attempt is None:
+        return True
+    told = ask_provider(attempt, theirs)
+    if told is None:
+        return True
+    if told.outcome in (Outcome.UNKNOWN, Outcome.NOT_SUBMITTED):  # about the question, not about the payment
+        return False
+    apply_outcome(attempt, told, now=now)
+    return True
 
 
-def ask_provider(attempt: Attempt) -> Told | None:
+def ask_provider(attempt: Attempt, theirs: str | None = None) -> Told | None:
     """What the provider knows of a try; None where it finds nothing (yet)."""
     payment: Payment = attempt.payment
     try:
         gateway = connections.gateway(attempt.connection)
-        if attempt.theirs:
-            return gateway.lookup(theirs=attempt.theirs)
+        if theirs := attempt.theirs or theirs:
+            return gateway.lookup(theirs=theirs)
         return gateway.lookup(ours=payment.secret)
     except Exception as error:  # an adapter's bug must not lose the payment: it stays unknown
         log.exception("look-up failed: payment=%s error=%s", payment.public_id, type(error).__name__)
         return Told(Outcome.UNKNOWN, raw={"error": type(error).__name__})
 
 
-def close_page(payment: Payment, now: datetime) -> None:
-    """Close the provider's page and read what it became: only a page proven closed frees its claim."""
-    if cancel(payment, by=history.CLOCK, now=now):
-        return
-    attempt = newest(payment)
-    if attempt is None or not attempt.live or not attempt.theirs:
-        return
-    key = _key(payment, attempt.number, "cancel")
-    try:
-        told = connections.gateway(attempt.connection).cancel(attempt.theirs, key=key)
-    except Exception as error:
-        log.exception("cancel failed: payment=%s error=%s", payment.public_id, type(error).__name__)
-        return
-    if told.outcome is not Outcome.NOT_SUBMITTED:
-        apply_outcome(attempt, told, now=now)
+def cancel_page(attempt: Attempt) -> Told | None:
+    """Close a try's page at the provider, and say what it became; where it cannot be closed, what is known of it."""
+    payment: Payment = attempt.payment
+    # a key for each time: a provider that stored an error would repeat it under the same one for ever
+    key = _key(payment, attempt.number, f"cancel {attempt.asked}")
+    if attempt.theirs:
+        try:
+            told = connections.gateway(attempt.connection).cancel(attempt.theirs, key=key)
+        except Exception as error:
+            log.exception("cancel failed: payment=%s error=%s", payment.public_id, type(error).__name__)
+        else:
+            if told.outcome not in (Outcome.UNKNOWN, Outcome.NOT_SUBMITTED):
+                return told
+    return ask_provider(attempt)
 
 
 def store_method(attempt: Attempt, now: datetime) -> PaymentMethod | None:
@@ -102,6 +110,7 @@ def store_method(attempt: Attempt, now: datetime) -> PaymentMethod | None:
     if setup is None or setup.state is SetupState.OPEN:
         return None
     with transaction():
+        ledger.locked(BillingGroup, payment.group_id)  # of two at once one is the first, and so the default
         method = None
         if setup.state is SetupState.STORED and setup.method is not None:
             first = (
@@ -150,6 +159,7 @@ def _take(payment: Payment, now: datetime) -> Attempt | None:
                 Payment.id == payment.id,
                 Payment.state == Payment.QUEUED,
                 Payment.not_before.is_null() | (Payment.not_before <= now),
+                (Payment.initiator != Initiator.CUSTOMER) | (Payment.created_at >= now - STALE_AFTER),
             )
             .execute()
         )

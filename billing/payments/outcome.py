@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from billing import attention, dates, history, ledger, letters, settings
@@ -9,10 +10,11 @@ from billing.payments import claims
 from database import retried, transaction
 from gateways.contract import Attempt as Told
 from gateways.contract import Outcome, Severity
-from models import Attempt, Connection, Payment, PaymentMethod, Person
+from models import Attempt, BillingGroup, Connection, Payment, PaymentMethod, Person
 from workers import queue
 
 BACK_OFF = (10, 30, 60, 120, 300, 600)  # seconds until a try that never reached the provider is made again
+LARGEST = 10**15  # minor units; nobody ever captured more
 SETTLING_ASK = timedelta(hours=1)  # how often a debit on its way is asked about, should no webhook come
 
 STATE = {
@@ -37,19 +39,25 @@ TRY_RANK = {
 
 
 @retried
-def apply_outcome(attempt: Attempt, told: Told, *, by: history.Actor = history.GATEWAY, now: datetime) -> Payment:
+def apply_outcome(
+    attempt: Attempt, told: Told, *, by: history.Actor = history.GATEWAY, now: datetime, only: str | None = None
+) -> Payment:
     """Move a payment by rank and book what that means, in one transaction; a lower or equal rank changes nothing.
 
-    Returns the payment as it stands afterwards. Letters and the keeping of a method are rows of the same transaction.
+    `only`: the one state it may move from. Returns the payment as it stands afterwards. Letters and the keeping of a
+    method are rows of the same transaction.
     """
     owed: list[int | None] = []
     with transaction():
         payment = ledger.locked(Payment, attempt.payment_id)
+        ledger.locked(BillingGroup, payment.group_id)
         attempt = ledger.locked(Attempt, attempt.id)
         moved = False
+        if told.outcome is Outcome.ACTION_REQUIRED and not told.client_step and not attempt.url:
+            told = replace(told, outcome=Outcome.UNKNOWN)  # a step that leads nowhere
         if told.outcome is Outcome.NOT_SUBMITTED:
             moved = _step_back(payment, attempt, told, now)
-        elif not _is_somebody_elses(payment, attempt, told, now):
+        elif _may_follow(payment, told, only) and _is_believed(payment, attempt, told, now):
             _note_try(attempt, told, now)
             moved = _move(payment, attempt, told, owed, by, now)
         if moved:
@@ -122,7 +130,8 @@ def _book(payment: Payment, attempt: Attempt, told: Told, held: bool, now: datet
         decline_code=None,
         decline_hard=None,
     ).where(Payment.id == payment.id).execute()
-    ledger.fee(payment, told.fee or 0, Connection.get_by_id(payment.connection_id), now=now, today=today)
+    connection = Connection.get_by_id(payment.connection_id)
+    ledger.fee(payment, told.fee or 0, currency, connection, now=now, today=today)
     if (amount, currency) != (payment.amount, payment.currency):
         attention.tell(
             "captured_differs", payment, now=now, asked=payment.amount, captured=amount, captured_currency=currency
@@ -148,7 +157,8 @@ def _end(payment: Payment, told: Told, now: datetime) -> None:
 def _note_try(attempt: Attempt, told: Told, now: datetime) -> None:
     """Keep what was learned about the try itself. A look-up that learned less than we know takes nothing back."""
     _, state = STATE[told.outcome]
-    if TRY_RANK[state] < TRY_RANK[attempt.state] or (attempt.state in FINAL and state == attempt.state):
+    known = TRY_RANK[attempt.state]
+    if TRY_RANK[state] < known or (attempt.state in FINAL and TRY_RANK[state] == known):
         return
     news = {
         "state": state,
@@ -167,6 +177,7 @@ def _note_try(attempt: Attempt, told: Told, now: datetime) -> None:
     if state in FINAL:
         news |= {"live": None, "ended_at": now, "ask_at": None}
     elif state != attempt.state:
+        news["asked"] = 0
         news["ask_at"] = {Attempt.UNKNOWN: now, Attempt.PROCESSING: now + SETTLING_ASK}.get(state)
     Attempt.update(**news).where(Attempt.id == attempt.id).execute()
 
@@ -188,15 +199,33 @@ def _step_back(payment: Payment, attempt: Attempt, told: Told, now: datetime) ->
     return bool(changed)
 
 
-def _is_somebody_elses(payment: Payment, attempt: Attempt, told: Told, now: datetime) -> bool:
-    """Whether an answer speaks of another object than our try: never booked, shown to staff."""
+def _may_follow(payment: Payment, told: Told, only: str | None) -> bool:
+    """Not knowing is news about a call that was going on; it takes nothing from what waits or is known."""
+    if told.outcome is Outcome.UNKNOWN and payment.state not in (Payment.SENDING, Payment.UNKNOWN):
+        return False
+    return only is None or payment.state == only
+
+
+def _is_believed(payment: Payment, attempt: Attempt, told: Told, now: datetime) -> bool:
+    """Whether an answer can be about our try. One of another object, or with sums that cannot be: shown to staff."""
     theirs = told.client_step.theirs if told.client_step else told.theirs
-    foreign = (told.ours is not None and told.ours != payment.secret) or (
-        theirs is not None and attempt.theirs is not None and theirs != attempt.theirs
+    another = Attempt.select().where(
+        Attempt.connection == attempt.connection_id, Attempt.theirs == theirs, Attempt.id != attempt.id
     )
-    if foreign:
+    if (
+        (told.ours is not None and told.ours != payment.secret)
+        or (theirs is not None and attempt.theirs is not None and theirs != attempt.theirs)
+        or (theirs is not None and another.exists())
+    ):
         attention.tell("answer_of_another", payment, now=now, theirs=theirs, expected=attempt.theirs)
-    return foreign
+        return False
+    amount, currency = told.amount, told.currency
+    if told.outcome is Outcome.SUCCEEDED and (
+        (amount is not None and not 0 < amount <= LARGEST) or (currency is not None and len(currency) != 3)
+    ):
+        attention.tell("answer_cannot_be", payment, now=now, theirs=theirs, said=f"{amount} {currency}")
+        return False
+    return True
 
 
 def _letter(kind: str, payment: Payment, now: datetime, *, checked: bool = False) -> int | None:

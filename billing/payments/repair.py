@@ -5,6 +5,8 @@ See money.md section 5. Nothing here decides by time alone that money did not mo
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from billing import attention, connections, history, letters
@@ -14,7 +16,7 @@ from billing.payments.request import cancel
 from database import transaction
 from gateways.contract import Attempt as Told
 from gateways.contract import Initiator, MethodKind, Outcome
-from models import Attempt, Payment, Person
+from models import Allocation, Attempt, Invoice, Payment, Person, Table
 from workers import queue
 
 ASKS = (0, 30, 120, 600, 3600)  # seconds after the outcome became unknown, then hourly
@@ -23,8 +25,9 @@ REPLAY_FROM_ASK = 2  # the first look-up may be too early for the provider's sea
 PRESSED_PAY_STAYS_WANTED = timedelta(minutes=15)
 TELL_UNKNOWN_AFTER = timedelta(minutes=2)
 NUDGE_AFTER = timedelta(seconds=5)
-STALE_AFTER = timedelta(days=1)
 BATCH = 200
+
+log = logging.getLogger("tillhouse.payments")
 
 
 def sweep(now: datetime) -> None:
@@ -34,7 +37,46 @@ def sweep(now: datetime) -> None:
     _ask(now)
     _close_expired(now)
     _tell_unknown(now)
-    _store_methods(now)
+
+
+def keep_methods(now: datetime) -> None:
+    """Methods that were to be kept and are not yet, because the job was lost or the provider was away."""
+    for attempt in (
+        Attempt.select(Attempt.id)
+        .join(Payment)
+        .where(
+            Payment.keep_method == True,  # noqa: E712
+            Payment.state.in_((Payment.PAID, Payment.PROCESSING)),
+            Attempt.setup.is_null(False),
+            Attempt.setup_ended_at.is_null(),
+        )
+        .order_by(Attempt.id.desc())
+        .limit(BATCH)
+    ):
+        queue.enqueue("workers.payments.store_method", attempt.id)
+
+
+def close_page(payment: Payment, now: datetime) -> None:
+    """Close the provider's page and read what it became: only a page proven closed frees its claim.
+
+    One that cannot be closed keeps it until it expires, and is asked about ever more rarely.
+    """
+    if cancel(payment, by=history.CLOCK, now=now):
+        return
+    attempt = calling.newest(payment)
+    if attempt is None:
+        return
+    due = (
+        Attempt.update(asked=Attempt.asked + 1, ask_at=now + _next_wait(attempt))
+        .where(
+            Attempt.id == attempt.id,
+            Attempt.state == Attempt.OPEN,
+            Attempt.ask_at.is_null() | (Attempt.ask_at <= now),
+        )
+        .execute()
+    )
+    if due and (told := calling.cancel_page(Attempt.get_by_id(attempt.id))):
+        apply_outcome(attempt, told, now=now)
 
 
 def ask(attempt: Attempt, now: datetime) -> None:
@@ -75,21 +117,31 @@ def decide(payment: Payment, taken: bool, *, evidence: str, by: history.Actor, n
     outcome = Outcome.SUCCEEDED if taken else Outcome.CANCELLED
     with transaction():
         history.record(payment, "decided", by=by, now=now, taken=taken, evidence=evidence)
-    return apply_outcome(attempt, Told(outcome, raw={"decided_by": by.id, "evidence": evidence}), by=by, now=now)
+    told = Told(outcome, raw={"decided_by": by.id, "evidence": evidence})
+    return apply_outcome(attempt, told, by=by, now=now, only=Payment.UNKNOWN)
+
+
+def _each(rows: Iterable[Table], verb: Callable[..., object], now: datetime) -> None:
+    """Do something with every row; one that fails is logged and holds up no other."""
+    for row in list(rows):  # all read first: SQLite cannot begin to write while older rows are still being read
+        try:
+            verb(row, now)
+        except Exception:
+            log.exception("sweep-failed verb=%s row=%s", verb.__name__, row.id)
 
 
 def _expire_leases(now: datetime) -> None:
     """A worker that died in the middle of a call leaves a try whose lease runs out: it may have happened."""
-    for attempt in (
-        Attempt.select()
-        .where(
-            Attempt.live == True,  # noqa: E712
-            Attempt.state == Attempt.SENDING,
-            Attempt.lease_until < now,
-        )
-        .limit(BATCH)
-    ):
-        apply_outcome(attempt, Told(Outcome.UNKNOWN, raw={"lease": "over"}), by=history.CLOCK, now=now)
+    over = Attempt.select().where(
+        Attempt.live == True,  # noqa: E712
+        Attempt.state == Attempt.SENDING,
+        Attempt.lease_until < now,
+    )
+    _each(over.limit(BATCH), _interrupted, now)
+
+
+def _interrupted(attempt: Attempt, now: datetime) -> None:
+    apply_outcome(attempt, Told(Outcome.UNKNOWN, raw={"lease": "over"}), by=history.CLOCK, now=now)
 
 
 def _nudge(now: datetime) -> None:
@@ -104,11 +156,14 @@ def _nudge(now: datetime) -> None:
         .order_by(Payment.id)
         .limit(BATCH)
     )
-    for payment in waiting:
-        if payment.initiator == Initiator.CUSTOMER and payment.created_at < now - STALE_AFTER:
-            _give_up(payment, now)
-        else:
-            queue.enqueue("workers.payments.capture", payment.id)
+    _each(waiting, _send_or_give_up, now)
+
+
+def _send_or_give_up(payment: Payment, now: datetime) -> None:
+    if payment.initiator == Initiator.CUSTOMER and payment.created_at < now - calling.STALE_AFTER:
+        _give_up(payment, now)
+    else:
+        queue.enqueue("workers.payments.capture", payment.id)
 
 
 def _give_up(payment: Payment, now: datetime) -> None:
@@ -144,6 +199,7 @@ def _close_expired(now: datetime) -> None:
             Attempt.live == True,  # noqa: E712
             Attempt.state == Attempt.OPEN,
             (Attempt.expires_at < now) | (Payment.cancel_asked_at < now - NUDGE_AFTER),
+            Attempt.ask_at.is_null() | (Attempt.ask_at <= now),
         )
         .limit(BATCH)
     )
@@ -153,41 +209,26 @@ def _close_expired(now: datetime) -> None:
 
 def _tell_unknown(now: datetime) -> None:
     """Unknown for two minutes: the payer is told, once, not to pay again."""
-    for payment in (
-        Payment.select()
-        .where(
-            Payment.state == Payment.UNKNOWN,
-            Payment.unknown_since < now - TELL_UNKNOWN_AFTER,
-            Payment.unknown_told_at.is_null(),
-        )
-        .limit(BATCH)
-    ):
-        letter = None
-        with transaction():
-            told = (
-                Payment.update(unknown_told_at=now)
-                .where(Payment.id == payment.id, Payment.state == Payment.UNKNOWN, Payment.unknown_told_at.is_null())
-                .execute()
-            )
-            if told:
-                letter = _letter("being_checked", payment, now)
-        if letter:
-            queue.enqueue("workers.letters.send", letter, queue="letters")
+    long = Payment.select().where(
+        Payment.state == Payment.UNKNOWN,
+        Payment.unknown_since < now - TELL_UNKNOWN_AFTER,
+        Payment.unknown_told_at.is_null(),
+    )
+    _each(long.limit(BATCH), _tell_payer, now)
 
 
-def _store_methods(now: datetime) -> None:
-    for attempt in (
-        Attempt.select(Attempt.id)
-        .join(Payment)
-        .where(
-            Payment.keep_method == True,  # noqa: E712
-            Payment.state.in_((Payment.PAID, Payment.PROCESSING)),
-            Attempt.setup.is_null(False),
-            Attempt.setup_ended_at.is_null(),
+def _tell_payer(payment: Payment, now: datetime) -> None:
+    letter = None
+    with transaction():
+        told = (
+            Payment.update(unknown_told_at=now)
+            .where(Payment.id == payment.id, Payment.state == Payment.UNKNOWN, Payment.unknown_told_at.is_null())
+            .execute()
         )
-        .limit(BATCH)
-    ):
-        queue.enqueue("workers.payments.store_method", attempt.id)
+        if told:
+            letter = _letter("being_checked", payment, now)
+    if letter:
+        queue.enqueue("workers.letters.send", letter, queue="letters")
 
 
 def _letter(kind: str, payment: Payment, now: datetime) -> int | None:
@@ -213,9 +254,12 @@ def _next_wait(attempt: Attempt) -> timedelta:
 
 
 def _is_still_wanted(attempt: Attempt, now: datetime) -> bool:
-    """Whether repeating the call is right: inside the key's window, and the customer still wants it."""
+    """Whether repeating the call is right: inside the key's window, still owed, and the customer still wants it."""
     payment: Payment = attempt.payment
     if now - attempt.started_at > _key_window(attempt) or payment.cancel_asked_at:
+        return False
+    owed_no_more = (Invoice.status != Invoice.OPEN) | (Invoice.open < Allocation.amount)
+    if Allocation.select().join(Invoice).where(Allocation.payment == payment.id, owed_no_more).exists():
         return False
     wanted_until = (payment.again_asked_at or payment.created_at) + PRESSED_PAY_STAYS_WANTED
     return payment.initiator != Initiator.CUSTOMER or now <= wanted_until
@@ -225,5 +269,8 @@ def _key_window(attempt: Attempt) -> timedelta:
     """How long the provider answers our key with its first answer; an hour's margin, since clocks differ."""
     payment: Payment = attempt.payment
     kind = MethodKind(payment.method.kind) if payment.method_id else MethodKind.CARD
-    able = connections.gateway(attempt.connection).capabilities().of(kind, payment.currency)
+    try:
+        able = connections.gateway(attempt.connection).capabilities().of(kind, payment.currency)
+    except connections.NoGateway:
+        able = None  # nobody there to repeat it to
     return timedelta(seconds=max(0, (able.key_window if able else 0) - HOURLY))

@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 
 from peewee import IntegrityError
 
-from billing import connections, history, links
+from billing import connections, history, ledger, links
 from billing.errors import MethodUnusable, NotAllowed, NotFree, NothingToPay, PaidJustNow, TokenReused
 from billing.payments import claims
 from billing.settings import Settings
 from database import retried, transaction
 from gateways.contract import Capability, Initiator, MethodKind
-from models import Allocation, Attempt, Invoice, Payment, PaymentMethod, Person
+from models import Allocation, Attempt, BillingGroup, Invoice, Payment, PaymentMethod, Person
 from money import Money
 from workers import queue
 
@@ -79,6 +79,8 @@ def _claim_and_record(
         if connection is None:
             raise connections.NoGateway()
         ids = sorted(invoice.id for invoice in chosen)
+        for group in sorted({invoice.group_id for invoice in chosen}):
+            ledger.locked(BillingGroup, group)  # before its invoices, as everybody does
         # read again inside the transaction: what is free now is what gets claimed, by conditional UPDATE below
         rows = list(Invoice.select().where(Invoice.id.in_(ids)).order_by(Invoice.id)) if ids else []
         group, currency = _one_group(rows)
@@ -137,11 +139,14 @@ def cancel_later(payment: Payment, *, by: Person | history.Actor, now: datetime)
     """ "Pay another way": cancel what is queued at once; an open page is closed at the provider by a job."""
     if cancel(payment, by=by, now=now):
         return
-    asked = (
-        Payment.update(cancel_asked_at=now)
-        .where(Payment.id == payment.id, Payment.state == Payment.NEEDS_CUSTOMER)
-        .execute()
-    )
+    with transaction():
+        asked = (
+            Payment.update(cancel_asked_at=now)
+            .where(Payment.id == payment.id, Payment.state == Payment.NEEDS_CUSTOMER)
+            .execute()
+        )
+        if asked:
+            Attempt.update(ask_at=None).where(Attempt.payment == payment.id, Attempt.state == Attempt.OPEN).execute()
     if asked:
         queue.enqueue("workers.payments.close_page", payment.id)
 
@@ -153,7 +158,9 @@ def look_up_later(payment: Payment, *, now: datetime) -> None:
         .where(
             Payment.id == payment.id,
             Payment.state.in_((Payment.NEEDS_CUSTOMER, Payment.PROCESSING, Payment.UNKNOWN)),
-            Payment.looked_at.is_null() | (Payment.looked_at < now - LOOK_UP_EVERY),
+            Payment.looked_at.is_null()
+            | (Payment.looked_at < now - LOOK_UP_EVERY)
+            | (Payment.looked_at > now),  # written before the clock went back
         )
         .execute()
     )
