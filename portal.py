@@ -268,7 +268,10 @@ def _link(given: argparse.Namespace) -> int:
     startup.check_database(startup.make_ready("link"))
     now = dates.now()
     if given.group is not None:
-        group = BillingGroup.get_or_none(BillingGroup.public_id == given.group)
+        named = BillingGroup.public_id == given.group
+        if given.group.isascii() and given.group.isdigit() and len(given.group) < 10:
+            named |= BillingGroup.id == int(given.group)
+        group = BillingGroup.get_or_none(named)
         if group is None:
             raise Stop(f"there is no billing group {given.group}")
         person = _known(lambda: people.make_member(given.email, group, "pay", by=history.COMMAND, now=now), given.email)
