@@ -7,7 +7,8 @@ from typing import Any
 
 from peewee import ModelSelect
 
-from billing import prepared
+import database
+from billing import invoices, prepared, settings
 from models import Invoice, Membership, Person
 from tests.bills import bill
 from tests.cast import Cast
@@ -42,3 +43,13 @@ def test_found_rows_are_models_with_what_was_joined(db: Any, cast: Cast) -> None
         assert row.person.name == person.name
         assert row.created_at.tzinfo is not None
     assert prepared.found("members by address", members, "nobody@acme.example") == []
+
+
+def test_what_is_to_pay_is_found_by_the_index_of_what_is_owed(db: Any, cast: Cast, now: datetime) -> None:
+    if not database.is_sqlite():
+        return  # PostgreSQL decides by its statistics
+    theirs = invoices.visible_to([cast.acme.id], settings=settings.load(), today=now.date())
+    for query in (theirs.query.where(*invoices._payable()), theirs.query.where(*invoices._of_filter(invoices.TO_PAY))):
+        sql, values = query.sql()
+        plan = database.db.execute_sql(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
+        assert "invoice_group_to_pay" in str(plan), plan
