@@ -6,6 +6,7 @@ The words are in `templates/mail/<kind>/`; here is only what goes on the envelop
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Sequence
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -18,6 +19,8 @@ from records import LetterView, PaperView
 
 LONGEST_SUBJECT = 150  # characters
 LONGEST_NAME = 80
+LONGEST_QUOTED = 30  # characters that fit on a header's first line whatever has to be escaped in them
+SPECIAL = re.compile(r'[()<>\[\]:;@\\,"]')  # RFC 5322, but for the full stop, which every reader bears
 LINES_SHOWN = 5  # of an invoice
 
 Papers = Sequence[PaperView]
@@ -149,8 +152,13 @@ def _from(letter: LetterView) -> Address:
 
 
 def _address(name: str, email: str) -> Address:
+    """A name and its address. The library takes the quotes off a name it must break over two lines (CPython 3.11), and
+    what it quoted would be read as addresses: a long name, or one not in ASCII, goes without such marks.
+    """
     user, _, domain = email.rpartition("@")
     shown = one_line(name, LONGEST_NAME)
+    if len(shown) > LONGEST_QUOTED or not shown.isascii():
+        shown = one_line(SPECIAL.sub(" ", shown), LONGEST_NAME)
     return Address("" if shown == email else shown, user, domain)
 
 

@@ -223,6 +223,34 @@ def test_nobody_writes_headers_through_a_name_or_number(kind: str) -> None:
     assert len(read["Subject"].splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        'Mr Bcc: thief@else.example "><script>alert(1)</script><img src=x onerror=alert(2)>',
+        "Sehr lange Gesellschaft für Gärten und mehr, thief@else.example; und noch viel",
+        "Acme, Incorporated (of a very long street indeed), <thief@else.example>, Ltd",
+        '""""""""""""""""""""""""""""""""""""""""',
+    ],
+)
+def test_a_name_that_looks_like_addresses_names_only_one(name: str) -> None:
+    message = write(samples.letter("receipt", merchant=replace(samples.HARTWELL, name=name), name=name))
+
+    read = message_from_bytes(message.as_bytes(), policy=policy.default)
+    for header, address in (
+        ("From", "accounts@hartwell.example"),
+        ("Reply-To", "accounts@hartwell.example"),
+        ("To", "ada@acme.example"),
+    ):
+        assert [found.addr_spec for found in read[header].addresses] == [address]
+        assert not read[header].defects
+
+
+def test_a_name_with_a_comma_is_written_as_it_is() -> None:
+    read = message_from_bytes(write(samples.letter("receipt", name="Acme, Inc.")).as_bytes(), policy=policy.default)
+
+    assert read["To"].addresses[0].display_name == "Acme, Inc."
+
+
 @pytest.mark.parametrize("kind", EVERY)
 def test_markup_in_names_stays_text(kind: str) -> None:
     evil = '<b onload="x">&amp; Söhne'
