@@ -89,6 +89,7 @@ REASONS: dict[str, str] = {
     "negative_credit_note": "A credit note below zero asks for money: that takes an invoice.",
     "void": "The invoice is known and was voided.",
     "unreadable": "The file cannot be read: %(why)s.",
+    "not_kept": "Something in it does not fit the database (%(why)s).",
     "too_long": "The %(what)s is longer than %(limit)s characters.",
 }
 

@@ -56,9 +56,7 @@ class Sums:
 def invoice_arrived(invoice: Invoice, sums: Sums, *, now: datetime, today: date) -> None:
     """Book an invoice: what it asks for is owed, what it says was prepaid was settled elsewhere. Below zero: credit."""
     with transaction():
-        group = locked(BillingGroup, invoice.group_id)
-        _post_income(f"invoice {invoice.id}", "issued", group, invoice.id, sums, invoice.id, now=now, today=today)
-        _post_prepaid(f"invoice {invoice.id}", "prepaid", group, invoice.id, sums.prepaid, now=now, today=today)
+        _post_document(invoice, "issued", "prepaid", sums, now=now, today=today)
         # what was settled before it came was settled by the day it bears, not on the day of its import
         Invoice.update(settled_on=min(invoice.issued_on, today)).where(
             Invoice.id == invoice.id, Invoice.settled_on.is_null(False)
@@ -67,13 +65,14 @@ def invoice_arrived(invoice: Invoice, sums: Sums, *, now: datetime, today: date)
 
 def revised(invoice: Invoice, before: Sums, after: Sums, *, version: int, now: datetime, today: date) -> None:
     """Book the difference that a revision makes. Below what is settled, the excess becomes credit."""
-    change = Sums(after.net - before.net, after.tax - before.tax, after.rounding - before.rounding)
+    change = Sums(
+        after.net - before.net,
+        after.tax - before.tax,
+        after.rounding - before.rounding,
+        after.prepaid - before.prepaid,
+    )
     with transaction():
-        group = locked(BillingGroup, invoice.group_id)
-        cause = f"invoice {invoice.id}"
-        _post_income(cause, f"revision {version}", group, invoice.id, change, invoice.id, now=now, today=today)
-        prepaid = after.prepaid - before.prepaid
-        _post_prepaid(cause, f"revision {version} prepaid", group, invoice.id, prepaid, now=now, today=today)
+        _post_document(invoice, f"revision {version}", f"revision {version} prepaid", change, now=now, today=today)
 
 
 def credit_note_arrived(note: Invoice, sums: Sums, *, credits: Invoice | None, now: datetime, today: date) -> None:
@@ -220,6 +219,19 @@ def _bring_along(group: BillingGroup, lines: list[Line], today: date) -> None:
     for invoice, change in sorted(owed.items()):
         settled = Case(None, [(Invoice.open + change == 0, fn.COALESCE(Invoice.settled_on, today))], None)
         Invoice.update(open=Invoice.open + change, settled_on=settled).where(Invoice.id == invoice).execute()
+
+
+def _post_document(invoice: Invoice, asked: str, prepaid: str, sums: Sums, *, now: datetime, today: date) -> None:
+    """What a document asks for and what it says was prepaid, an entry each.
+
+    Where one raises what is owed and the other lowers it, the raise comes first: nothing becomes credit that is owed.
+    """
+    group, cause = locked(BillingGroup, invoice.group_id), f"invoice {invoice.id}"
+    if sums.prepaid < 0:
+        _post_prepaid(cause, prepaid, group, invoice.id, sums.prepaid, now=now, today=today)
+    _post_income(cause, asked, group, invoice.id, sums, invoice.id, now=now, today=today)
+    if sums.prepaid > 0:
+        _post_prepaid(cause, prepaid, group, invoice.id, sums.prepaid, now=now, today=today)
 
 
 def _post_income(

@@ -91,7 +91,9 @@ def send(
     except ValueError:
         raise NotSendable("bad_email") from None
     with transaction():
-        ledger.locked(Invoice, invoice.id)  # two presses of one form: the second finds the first's letter
+        invoice = ledger.locked(Invoice, invoice.id)  # two presses of one form: the second finds the first's letter
+        if code := hindrance(invoice, settings=settings, today=today):  # undone meanwhile
+            raise NotSendable(code, on=invoice.issued_on)
         known = Person.get_or_none(Person.email == folded)
         earlier = _letters_to(invoice, known) if known else []
         number = count(invoice) if nth is None else nth

@@ -29,6 +29,7 @@ def decide(item: ImportItem, decision: Decision, *, by: Staff | history.Actor, n
     known = settings.load()
     today = dates.day(now, known.timezone)
     with transaction():
+        taking.take_turns()
         changed = (
             ImportItem.update(decided_at=now, decision=decision)
             .where(ImportItem.id == item.id, ImportItem.outcome == Outcome.HELD, ImportItem.decided_at.is_null())
@@ -72,6 +73,7 @@ def undo(run: Import, *, by: Staff | history.Actor, now: datetime) -> int:
     """
     today = dates.day(now, settings.load().timezone)
     with transaction():
+        taking.take_turns()
         changed = (
             Import.update(state=Import.UNDONE, undone_at=now)
             .where(Import.id == run.id, Import.state == Import.DONE)
@@ -84,7 +86,18 @@ def undo(run: Import, *, by: Staff | history.Actor, now: datetime) -> int:
         brought = _brought(run)
         for invoice in reversed(brought):  # a credit note before the invoice it reduces
             ledger.undo(invoice, now=now, today=today)
-            Invoice.update(status=Invoice.VOID, voided_at=now, identity=None).where(Invoice.id == invoice.id).execute()
+            gone = (
+                Invoice.update(status=Invoice.VOID, voided_at=now, identity=None)
+                .where(
+                    Invoice.id == invoice.id,
+                    Invoice.claimed == 0,
+                    Invoice.viewed_at.is_null(),
+                    Invoice.sent_at.is_null(),
+                )
+                .execute()
+            )
+            if gone != 1:  # since we looked, above
+                raise NotUndoable("seen")
             history.record(invoice, "import_undone", by=by, now=now)
         ImportItem.update(decided_at=now, decision="undone").where(
             ImportItem.run == run.id, ImportItem.outcome == Outcome.HELD, ImportItem.decided_at.is_null()
@@ -95,7 +108,8 @@ def undo(run: Import, *, by: Staff | history.Actor, now: datetime) -> int:
 
 def why_not_undoable(run: Import) -> str | None:
     """Why this import can no longer be taken back; None if it can: seen, mailed, paid, credited, revised, voided."""
-    if ImportItem.select().where(ImportItem.run == run.id, ImportItem.outcome == Outcome.REVISED).exists():
+    revised = (ImportItem.outcome == Outcome.REVISED) | (ImportItem.decision == "revision")
+    if ImportItem.select().where(ImportItem.run == run.id, revised).exists():
         return "revised"
     brought = _brought(run)
     for invoice in brought:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import tempfile
 import time
@@ -12,6 +13,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from peewee import DataError, IntegrityError
 
 import database
 from accounting import registry
@@ -28,9 +31,11 @@ from workers.queue import enqueue
 BATCH = 25  # documents a transaction: short enough that somebody who pays meanwhile does not notice
 LEASE = timedelta(minutes=5)  # a run that was killed is taken up again after this
 NUDGE = timedelta(minutes=1)  # a queued one that no worker took
-ADVISORY = 0x5449_4C4C  # PostgreSQL's lock under which imports take turns, batch by batch
+GIVE_UP_AFTER = timedelta(days=1)  # an upload that never gets through
 MEDIA_TYPES = {"pdf": "application/pdf", "xml": "application/xml", "csv": "text/csv"}
 WAITING = "waiting"
+
+log = logging.getLogger("tillhouse.imports")
 
 
 @dataclass(frozen=True)
@@ -141,11 +146,13 @@ def perform(row: Import, *, now: datetime) -> None:
 
 
 def sweep(now: datetime) -> None:
-    """Ask again for uploads nobody took or whose worker died. A command that was stopped is over; it can be redone."""
+    """Ask again for uploads nobody took or whose worker died. A command that was stopped is over, and an
+    upload that did not get through in a day: either can be redone.
+    """
     stopped = (Import.state == Import.RUNNING) & (Import.lease_until < now)
     with transaction():
         Import.update(state=Import.FAILED, ended_at=now, failure="stopped").where(
-            stopped, Import.origin == "command"
+            stopped, (Import.origin == "command") | (Import.created_at < now - GIVE_UP_AFTER)
         ).execute()
     forgotten = (Import.state == Import.QUEUED) & (Import.created_at < now - NUDGE)
     for (id,) in Import.select(Import.id).where(stopped | forgotten, Import.origin == "upload").tuples():
@@ -245,8 +252,7 @@ class _Desk:
         counts, results, files_done = dict(self.counts), [], self.files_done
         lease = self.now + timedelta(seconds=time.monotonic() - self.began) + LEASE
         with transaction():
-            if not database.is_sqlite():  # SQLite's writers take turns anyway
-                db.execute_sql("SELECT pg_advisory_xact_lock(%s)", (ADVISORY,))
+            taking.take_turns()
             for found in batch:
                 if found.document is None:
                     files_done += 1
@@ -295,6 +301,9 @@ class _Desk:
             except Refused as refused:
                 refused.values.setdefault("number", document.number)
                 return self._refuse(source, refused)
+            except (IntegrityError, DataError, OverflowError) as error:  # too long, too large, credit overdrawn
+                log.exception("document-not-kept number=%r", document.number[: taking.OTHERS_FIT])
+                return self._refuse(source, Refused("not_kept", number=document.number, why=type(error).__name__))
             self._write_down(
                 source,
                 outcome=str(taken.outcome),
@@ -330,11 +339,17 @@ class _Desk:
 
     def _close(self) -> None:
         with transaction():
-            Import.update(
-                state=Import.DONE,
-                ended_at=self.now + timedelta(seconds=time.monotonic() - self.began),
-                lease_until=None,
-            ).where(Import.id == self.row.id, Import.state == Import.RUNNING).execute()
+            closed = (
+                Import.update(
+                    state=Import.DONE,
+                    ended_at=self.now + timedelta(seconds=time.monotonic() - self.began),
+                    lease_until=None,
+                )
+                .where(Import.id == self.row.id, Import.state == Import.RUNNING, Import.lease_until == self.lease)
+                .execute()
+            )
+            if closed != 1:
+                raise _Overtaken
             history.record(self.row, "import_done", by=self.by, now=self.now, **self.counts)
             asked = ImportItem.select().where(
                 ImportItem.run == self.row.id, ImportItem.outcome == Outcome.HELD, ImportItem.decided_at.is_null()

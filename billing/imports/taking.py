@@ -13,12 +13,16 @@ from billing.documents_shown import pack
 from billing.imports import customers, identity
 from billing.imports.customers import By
 from billing.prepared import insert, rows
-from models import ImportItem, Invoice, InvoiceFile, InvoiceVersion, StoredFile
+from database import db, is_sqlite
+from models import BillingGroup, ImportItem, Invoice, InvoiceFile, InvoiceVersion, StoredFile
 
 CORRECTION = "384"  # a corrected invoice: a revision of the one it names
 PAYS_ITSELF = frozenset(("48", "49", "54", "55", "59"))  # the merchant's own debit; a card, perhaps taken
 VERSIONED = frozenset[str]()  # sources that say themselves what is a revision; files do not
 OTHERS_FIT = 200  # characters that fit where a document's words become a column of ours
+
+
+ADVISORY = 0x5449_4C4C  # PostgreSQL's lock under which documents are taken in, one transaction after the other
 
 
 class Outcome(StrEnum):
@@ -41,6 +45,15 @@ class Taken:
     outcome: Outcome
     invoice: Invoice | None
     content: dict[str, Any] | None = None
+
+
+def take_turns() -> None:
+    """Wait, inside a transaction, until nobody else takes in, decides about or undoes documents; until its end.
+
+    What is looked for first and made where it is missing would else be made twice. SQLite's writers take turns anyway.
+    """
+    if not is_sqlite():
+        db.execute_sql("SELECT pg_advisory_xact_lock(%s)", (ADVISORY,))
 
 
 def take_in(
@@ -91,7 +104,7 @@ def make(
     group = customers.find_or_make(document, by=by, now=now)
     is_note = document.kind == Kind.CREDIT_NOTE
     sums = sums_of(pack_sums(document))
-    if is_note and sums.owed < 0:
+    if is_note and (sums.owed < 0 or sums.owed < sums.prepaid):
         raise Refused("negative_credit_note")
     credits = next((row for row in _named(document) if row.group_id == group.id), None) if is_note else None
     values = {
@@ -139,6 +152,7 @@ def revise(
     customer = customers.find(document)
     if customer is None or customer.id != invoice.group.customer_id:
         raise Refused("other_customer")
+    ledger.locked(BillingGroup, invoice.group_id)  # before its invoices, as everybody does
     version = invoice.version + 1
     last = InvoiceVersion.get(InvoiceVersion.invoice == invoice.id, InvoiceVersion.version == invoice.version)
     changed = (
