@@ -110,10 +110,11 @@ def _refuse_strange_hosts(ours: tuple[str, ...]) -> Response | None:
 
 
 def _begin() -> Response | None:
-    guards.limit_body()
     if request.endpoint != "health.show":
         database.connect()
-    return guards.look_around()
+    answer = guards.look_around()
+    guards.limit_body()
+    return answer
 
 
 def _headers(environ: Environ) -> Callable[[Response], Response]:

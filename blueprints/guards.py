@@ -212,7 +212,10 @@ def look_at(group: BillingGroup | int) -> None:
 
 
 def takes_up_to(most_bytes: int) -> Callable[[Anything], Anything]:
-    """How large a request's body this view takes; others take what app.config says. Stands nearest to the function."""
+    """How large a request's body this view takes; others take what app.config says. Stands nearest to the function.
+
+    More than that is read of nobody but staff.
+    """
 
     def mark(view: Anything) -> Anything:
         view.most_bytes = most_bytes  # type: ignore[attr-defined]
@@ -222,10 +225,11 @@ def takes_up_to(most_bytes: int) -> Callable[[Anything], Anything]:
 
 
 def limit_body() -> None:
-    """Before anything reads the body: the size this view takes (413 above it)."""
+    """Before anything reads the body, and knowing whose it is: the size this view takes (413 above it)."""
     view = current_app.view_functions.get(request.endpoint or "")
     most = getattr(view, "most_bytes", None)
-    if most is not None:
+    usual: int = current_app.config["MAX_CONTENT_LENGTH"]
+    if most is not None and (most <= usual or g.staff is not None):
         request.max_content_length = most
 
 

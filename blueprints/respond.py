@@ -109,7 +109,11 @@ def unavailable() -> Response:
 
 
 def file(content: bytes, name: str, media_type: str, *, download: bool = True) -> Response:
-    """A file by its readable name, with an ETag of its content: asked for again, it costs 304."""
+    """A file by its readable name, with an ETag of its content: asked for again, it costs 304.
+
+    A name from a document may say anything: folders before it, and what turns its letters round, stay behind.
+    """
+    name = "".join(mark for mark in name.replace("\\", "/").rsplit("/", 1)[-1] if mark.isprintable()) or "file"
     answer = Response(content, mimetype=media_type)
     plain = re.sub(r"[^A-Za-z0-9 ._()-]", "_", name)
     kind = "attachment" if download else "inline"

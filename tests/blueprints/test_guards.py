@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -43,6 +44,11 @@ def app(app: Flask) -> Flask:
     @guards.takes_up_to(1000)
     def small() -> Response:
         return Response("ok")
+
+    @app.post("/admin/probe/large")
+    @guards.takes_up_to(500_000)
+    def large() -> Response:
+        return Response(f"{len(request.form['text'])}")
 
     @app.get("/probe/broken")
     def broken() -> Response:
@@ -205,6 +211,14 @@ def test_too_large_a_body_is_refused_with_a_page(visitor: Browser) -> None:
     assert visitor.post("/probe/small", {"text": "x" * 1000}).status_code == 413
     assert visitor.post("/probe/small", {"text": "x" * 100}).text == "ok"
     assert visitor.post("/sign-in", {"email": "x" * 300_000}).status_code == 413
+
+
+def test_a_large_body_is_read_of_staff_alone(root: Browser, visitor: Browser) -> None:
+    assert root.post("/admin/probe/large", {"text": "x" * 200_000}).text == "200000"
+    assert root.post("/admin/probe/large", {"text": "x", "file": (BytesIO(b"x" * 400_000), "x.csv")}).text == "1"
+    for token in (None, ""):
+        answer = visitor.post("/admin/probe/large", {"file": (BytesIO(b"x" * 400_000), "x.csv")}, token=token)
+        assert answer.status_code == 413
 
 
 def test_a_failure_is_a_page_that_says_nothing_of_it(visitor: Browser) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from flask import Flask, Response, abort, request
@@ -51,6 +52,10 @@ def app(home: Path) -> Flask:
     @app.get("/late")
     def late() -> Response:
         abort(429)
+
+    @app.get("/evil")
+    def evil() -> Response:
+        return respond.file(b"MZ", request.args["name"], "application/octet-stream")
 
     @app.get("/file")
     def file() -> Response:
@@ -149,6 +154,22 @@ def test_a_wrong_method_names_the_right_ones(app: Flask) -> None:
     answer = app.test_client().post("/lost")
     assert answer.status_code == 405
     assert "GET" in answer.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("given", "plain", "whole"),
+    [
+        ("../../.bashrc", ".bashrc", ".bashrc"),
+        ("C:\\Windows\\a.exe", "a.exe", "a.exe"),
+        ("bill\u202efdp.exe\r\nX: y", "billfdp.exeX_ y", "billfdp.exeX%3A%20y"),
+        ("../", "file", "file"),
+    ],
+)
+def test_a_files_name_names_no_folder_and_is_read_as_it_is(app: Flask, given: str, plain: str, whole: str) -> None:
+    answer = get(app, f"/evil?{urlencode({'name': given})}")
+
+    disposition = answer.headers["Content-Disposition"]
+    assert disposition == f"attachment; filename=\"{plain}\"; filename*=UTF-8''{whole}"
 
 
 def test_a_file_has_its_name_and_costs_nothing_the_second_time(app: Flask) -> None:
