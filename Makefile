@@ -6,7 +6,7 @@ ENGINES := sqlite postgresql
 TESTS ?=
 PROCESSES ?= 2
 
-.PHONY: demo test check setup bench clean browser
+.PHONY: demo test check setup bench messages clean browser
 
 demo: .venv/runtime.stamp  ## a seeded portal on http://127.0.0.1:8000, with sign-in links
 	@exec $(BIN)/python portal.py demo
@@ -31,6 +31,9 @@ setup: .venv/development.stamp browser  ## everything for working on it
 bench: .venv/development.stamp
 	$(BIN)/python -m bench
 
+messages: .venv/development.stamp  ## every sentence there is, for translators: locales/messages.pot
+	$(BIN)/pybabel -q extract -F locales/babel.cfg --project=Tillhouse --version=1 --copyright-holder=Tillhouse --no-location --sort-output -o locales/messages.pot .
+
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
@@ -45,6 +48,7 @@ browser: .venv/development.stamp
 .venv/runtime.stamp: requirements.txt | .venv/bin/python
 	@echo "… installing what it runs on"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m compileall -q -x '/(\.venv|var|out)/' .  # else each process compiles for itself: half a second, 5 MB
 	@touch $@
 
 .venv/development.stamp: requirements-dev.txt .venv/runtime.stamp

@@ -59,6 +59,7 @@ COMPANIES = (
     ("STARK", "Stark Orchards", "10 High Street", "HR4 9AA", "Hereford", "EUR"),
     ("TYRELL", "Tyrell Roofs and Terraces", "2 Kiln Lane", "BN1 1AA", "Brighton", "EUR"),
 )
+ABROAD = {"GLOBEX": "DE", "HOOLI": "US"}
 WORK = (
     ("Hedge cutting", "HUR", "150.00"),
     ("Lawn care", "HUR", "38.50"),
@@ -279,7 +280,8 @@ def _ubl(bill: Bill, means: str) -> str:
 <cbc:ElectronicMail>office@hartwell.example</cbc:ElectronicMail></cac:Contact></cac:Party></cac:AccountingSupplierParty>
 <cac:AccountingCustomerParty><cac:Party><cac:PartyIdentification><cbc:ID>{code}</cbc:ID></cac:PartyIdentification>
 <cac:PostalAddress><cbc:StreetName>{escape(street)}</cbc:StreetName><cbc:CityName>{city}</cbc:CityName>
-<cbc:PostalZone>{postcode}</cbc:PostalZone><cac:Country><cbc:IdentificationCode>GB</cbc:IdentificationCode></cac:Country>
+<cbc:PostalZone>{postcode}</cbc:PostalZone>
+<cac:Country><cbc:IdentificationCode>{ABROAD.get(code, "GB")}</cbc:IdentificationCode></cac:Country>
 </cac:PostalAddress><cac:PartyLegalEntity><cbc:RegistrationName>{escape(name)}</cbc:RegistrationName></cac:PartyLegalEntity>
 <cac:Contact><cbc:ElectronicMail>{_email(code)}</cbc:ElectronicMail></cac:Contact>
 </cac:Party></cac:AccountingCustomerParty>

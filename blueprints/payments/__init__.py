@@ -178,7 +178,8 @@ def _panel(
         code = "several_companies"
     if not code and len(chosen) > invoices.MOST_AT_ONCE:
         code = "too_many"
-    rows = _visible([group]).rows_of(chosen[: invoices.MOST_AT_ONCE])
+    in_order = sorted(chosen[: invoices.MOST_AT_ONCE], key=lambda invoice: (invoice.due_on, invoice.id))
+    rows = _visible([group]).rows_of(in_order)
     free = [row for row in rows if row.can_pay]
     connection = connections.current()
     methods = [payments.method_view(method) for method in payment_methods.usable(group, connection)]

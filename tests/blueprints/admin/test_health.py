@@ -13,6 +13,7 @@ def test_the_doctors_lines_stand_there(root: Browser, invoice: Invoice) -> None:
     for name in ("ledger", "open", "documents", "credit", "claimed", "clock", "queue", "mail", "disk", "fonts"):
         assert f">{name}</th>" in page
     assert "%(" not in page
+    assert "Every letter could be sent." in page
 
 
 def test_what_is_wrong_is_named(root: Browser, invoice: Invoice) -> None:

@@ -59,7 +59,7 @@ def test_only_what_can_be_paid_now_has_a_tick(ada: Browser, bills: list[Invoice]
     assert "Pay all that is due (1)" in page
 
 
-def test_what_takes_itself_is_never_called_due_or_late(ada: Browser, cast: Cast, clock: Clock, desk: Connection) -> None:
+def test_what_takes_itself_is_never_called_due(ada: Browser, cast: Cast, clock: Clock, desk: Connection) -> None:
     today = clock.now.date()
     for number, due in (("EARLY", today + timedelta(3)), ("LATE", today - timedelta(3))):
         bill(cast.acme, 999, now=clock.now, number=number, due_on=due, pays_itself=True)

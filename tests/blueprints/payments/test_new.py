@@ -46,6 +46,13 @@ def test_all_that_is_due_is_what_is_due_by_today(ada: Browser, bills: list[Invoi
     assert 'value="A3"' not in page
 
 
+def test_what_was_ticked_is_reviewed_oldest_due_first(ada: Browser, cast: Cast, clock: Clock, desk: Connection) -> None:
+    for number, days in (("LATER", 30), ("SOONER", 3)):
+        bill(cast.acme, 100, now=clock.now, number=number, due_on=clock.now.date() + timedelta(days))
+    page = ada.get("/payments/new?invoice=LATER&invoice=SOONER").text
+    assert page.index("/invoices/SOONER") < page.index("/invoices/LATER")
+
+
 def test_with_nothing_due_the_page_says_so(mallory: Browser, bills: list[Invoice]) -> None:
     assert "Nothing is due today." in mallory.get("/payments/new?all=due").text
 
