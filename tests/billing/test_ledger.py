@@ -39,6 +39,12 @@ def test_an_amount_due_below_zero_becomes_credit(cast: Cast) -> None:
     books_agree()
 
 
+def test_what_came_paid_was_paid_by_the_day_it_bears_and_not_on_the_day_it_came(cast: Cast) -> None:
+    invoice = bill(cast.acme, 10000, now=NOW, prepaid=10000, issued_on=TODAY - timedelta(400))
+    assert invoice.settled_on == TODAY - timedelta(400)
+    books_agree()
+
+
 def test_a_credit_note_takes_off_the_invoice_it_names_and_the_rest_is_credit(cast: Cast) -> None:
     invoice = bill(cast.acme, 10000, now=NOW)
     note = _note(cast, 15000)
