@@ -64,7 +64,7 @@ def check(
     found = list(_database(lacking))
     if found[-1].level == FAIL:
         return found
-    for question in (_ledger, _open, _documents, _credit, _claims):
+    for question in (_ledger, _open, _documents, _credit, _claims, _payments):
         found.append(question())
     found += [*_clock(now), *_worker(now), *_mail(now, env), *_gateway(env), *_imports(now), *_inbox(), *_disk(env)]
     if undrawable is not None:
@@ -123,6 +123,11 @@ def _credit() -> Finding:
 def _claims() -> Finding:
     wrong = [_of_invoice(row[0]) for row in claims.wrong()]
     return _none_wrong("claimed", wrong, mark("what is claimed on every invoice is what live payments hold"))
+
+
+def _payments() -> Finding:
+    wrong = [Payment.get_by_id(row[0]).public_id for row in ledger.wrong_payments()]
+    return _none_wrong("payments", wrong, mark("what every payment took is in the ledger, once"))
 
 
 def wrong_documents() -> list[tuple[int, int, int]]:

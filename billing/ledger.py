@@ -338,3 +338,33 @@ def wrong_credit() -> list[tuple[int, int, int]]:
         .tuples()
     )
     return [(id, column, int(books)) for id, column, books in query]
+
+
+def wrong_payments() -> list[tuple[int, int, int]]:
+    """(payment id, captured, ledger) where what a payment says it took is not in the books: must be none.
+
+    Only a paid one took anything, once, and no more can be paid back than it took. Money in another currency than was
+    asked for is booked, and counted as nothing here.
+    """
+    taken = (
+        LedgerLine.select(LedgerLine.payment, LedgerLine.currency, fn.SUM(LedgerLine.amount).alias("amount"))
+        .join(LedgerEntry)
+        .where(LedgerLine.account == CLEARING, LedgerEntry.event == "captured")
+        .group_by(LedgerLine.payment, LedgerLine.currency)
+        .alias("taken")
+    )
+    same = Case(None, [(taken.c.currency == Payment.currency, taken.c.amount)], 0)
+    booked = fn.COALESCE(same, 0)
+    paid = Payment.state == Payment.PAID
+    query = (
+        Payment.select(Payment.id, Payment.captured, booked)
+        .join(taken, JOIN.LEFT_OUTER, on=(taken.c.payment_id == Payment.id))
+        .where(
+            (Payment.captured != booked)
+            | (Payment.refundable > Payment.captured)
+            | (paid & taken.c.amount.is_null())
+            | (~paid & taken.c.amount.is_null(False))
+        )
+        .tuples()
+    )
+    return [(id, column, int(books)) for id, column, books in query]

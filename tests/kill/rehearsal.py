@@ -20,7 +20,7 @@ import database
 import environ
 import processes
 import startup
-from billing import connections, dates, payments, settings
+from billing import connections, dates, ledger, payments, settings
 from billing.errors import Refusal
 from models import Attempt, Connection, Invoice, Payment, PaymentMethod
 from money import Money
@@ -196,6 +196,7 @@ def _judge(house: House, bills: list[Invoice], told: Told, connection: Connectio
         assert per_invoice[invoice.id] in (0, invoice.total), "an invoice is paid in part or too much"
     assert Invoice.select().where(Invoice.claimed != 0).count() == 0
     books_agree()
+    assert ledger.wrong_payments() == []
     return {
         "invoices": len(bills),
         "payments": len(known),
