@@ -122,10 +122,13 @@ def save(changes: Mapping[str, Any], *, by: Staff | Person | history.Actor, now:
         for name, value in ready.items():
             if getattr(before, name) == value:
                 continue
-            stored = value.isoformat() if isinstance(value, date) else value
-            Setting.insert(name=name, value=stored, changed_at=now).on_conflict(
-                conflict_target=[Setting.name], update={Setting.value: stored, Setting.changed_at: now}
-            ).execute()
+            if value is None:  # "no day": as if it had never been saved
+                Setting.delete().where(Setting.name == name).execute()
+            else:
+                stored = value.isoformat() if isinstance(value, date) else value
+                Setting.insert(name=name, value=stored, changed_at=now).on_conflict(
+                    conflict_target=[Setting.name], update={Setting.value: stored, Setting.changed_at: now}
+                ).execute()
             history.note("setting", 0, "setting_changed", by=by, now=now, name=name)
         return load()
 

@@ -87,7 +87,10 @@ class DayField(Field):  # type: ignore[misc]
     def process_formdata(self, valuelist: list[str]) -> None:
         if valuelist:
             self.typed = valuelist[0]
-            self.data = read_day(self.typed) if self.typed.strip() else None
+            try:
+                self.data = read_day(self.typed) if self.typed.strip() else None
+            except ValueError:
+                raise ValueError("not a day") from None  # WTForms wants a message
 
     def _value(self) -> str:
         if self.typed is not None:

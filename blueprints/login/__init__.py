@@ -17,7 +17,7 @@ from blueprints.asking import AskForm, asked_of, carry
 from blueprints.guards import require_person, safe_next
 from blueprints.login.forms import CodeForm, UseForm
 from blueprints.throttles import limited, this_address
-from models import BillingGroup, Invoice, Person, SignIn
+from models import Invoice, Person, SignIn
 
 bp = Blueprint("login", __name__)
 
@@ -149,8 +149,9 @@ def ask_from_invoice(token: str) -> Response:
 @require_person
 def switch() -> Response:
     """Look at another of one's companies; a stranger's is not there."""
-    group = BillingGroup.get_or_none(BillingGroup.public_id == request.form.get("group", ""))
-    if group is None or not any(place.group.id == group.id for place in g.places):
+    wanted = request.form.get("group", "")
+    group = next((place.group for place in g.places if place.group.public_id == wanted), None)
+    if group is None:
         abort(404)
     sessions.look_at(g.session, group)
     return respond.redirect("/")

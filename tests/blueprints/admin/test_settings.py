@@ -76,6 +76,12 @@ def test_a_day_is_read_as_people_write_it(root: Browser, typed: str) -> None:
     assert settings.load().go_live_on == date(2026, 12, 1)
 
 
+def test_a_day_is_taken_away_again(root: Browser) -> None:
+    for typed, kept in (("2026-12-01", date(2026, 12, 1)), ("", None), ("", None), ("2026-12-02", date(2026, 12, 2))):
+        assert root.post(BUSINESS, {**GOOD, "go_live_on": typed}).status_code == 303
+        assert settings.load().go_live_on == kept
+
+
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
@@ -88,6 +94,10 @@ def test_a_day_is_read_as_people_write_it(root: Browser, typed: str) -> None:
         ("language", "tlh", "Choose a language"),
         ("go_live_on", "soon", "Enter a date"),
         ("go_live_on", "31 Feb 2026", "Enter a date"),
+        ("go_live_on", "next week", "Enter a date"),
+        ("go_live_on", "some day soon", "Enter a date"),
+        ("go_live_on", "² Dec 2026", "Enter a date"),
+        ("go_live_on", "1 Dec 99999999999999999999", "Enter a date"),
         ("go_live_on", "01/12/2026", "Enter a date"),
     ],
 )

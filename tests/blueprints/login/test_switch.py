@@ -21,7 +21,7 @@ def test_the_other_company_is_looked_at(ada: Browser, cast: Cast, clock: Clock) 
 
 
 def test_a_strangers_company_is_not_there(ada: Browser, cast: Cast) -> None:
-    for group in (cast.globex.public_id, "no-such", "", str(cast.acme.id)):
+    for group in (cast.globex.public_id, "no-such", "", str(cast.acme.id), "\x00"):
         assert ada.post("/account/company", {"group": group}).status_code == 404
     assert Session.get(Session.person == cast.ada).group is None
 
