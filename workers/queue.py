@@ -20,8 +20,7 @@ from typing import Any, ParamSpec
 import database
 from environ import Environ
 
-QUEUES = ("now", "letters", "bulk")
-CHILDREN = ("now", "now", "letters", "bulk")  # a provider that hangs must not hold up everybody's payments
+QUEUES = ("now", "letters", "bulk")  # one process each
 WEB_TIMEOUT = 0.5  # seconds; redis-py's own ten tries would cost a request 9.7 s when Redis hangs
 LONGEST = 300  # seconds a job of `now` or `letters` may take; one of `bulk` takes what it takes
 ENDING = 20.0  # seconds a worker's children have to finish their jobs when told to end
@@ -166,7 +165,6 @@ def run_worker(die_with_parent: Callable[[], None]) -> None:
 
     INT is ignored: at Ctrl-C in a terminal the supervisor says when. A child finishes its job before it ends.
     """
-    import rq.worker  # before the fork: the children share it
 
     assert database.db.is_closed(), "a connection open across a fork belongs to nobody"
     heard = (signal.SIGTERM, signal.SIGCHLD)
@@ -176,7 +174,7 @@ def run_worker(die_with_parent: Callable[[], None]) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, heard)
     gc.collect()
     gc.freeze()  # the collector would write to, and so copy, every page the children share
-    children = {_fork(name, die_with_parent): name for name in CHILDREN}
+    children = {_fork(name, die_with_parent): name for name in QUEUES}
     while signal.sigwait(heard) != signal.SIGTERM:
         for pid in _ended(children):
             name = children.pop(pid)
@@ -247,9 +245,9 @@ def work(name: str, die_with_parent: Callable[[], None], burst: bool = False) ->
         """In this process: what somebody waits for should not wait for a fork."""
 
     class Forking(Patient, rq.Worker):  # type: ignore[misc]
-        """A fork for each job: what is long may grow and die alone."""
+        """A fork for each job: what is long, or prints PDFs, may grow and die alone."""
 
-    kind = Forking if name == "bulk" else Simple
+    kind = Simple if name == "now" else Forking
     while not answers():
         if burst:
             raise ConnectionError("Redis is away")
