@@ -10,7 +10,7 @@ import pytest
 
 from billing import doctor, files, history, imports, ledger, people
 from billing.errors import NotUndoable
-from billing.imports import decisions, running
+from billing.imports import running
 from models import Attention, History, Import, ImportItem, Invoice, LedgerEntry, Staff
 from tests.accounting.documents import ubl
 from tests.billing.importing import Desk, assert_books_agree, credit, invoice
@@ -105,7 +105,8 @@ def test_a_run_that_was_overtaken_does_not_close_it_again(
     desk: Desk, root: Staff, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = imports.begin_upload([("a.xml", ubl())], by=root, now=desk.now)
-    real, done = running._Desk._close, []
+    real = running._Desk._close
+    done: list[int] = []
 
     def slow(self: running._Desk) -> None:
         if not done:  # the lease ran out after the last batch: somebody else goes on and closes
@@ -139,7 +140,7 @@ def test_what_is_seen_or_mailed_while_it_is_undone_stays(
         Invoice.update({column: desk.now}).where(Invoice.id == row.id).execute()
         real(row, **more)
 
-    monkeypatch.setattr(decisions.ledger, "undo", meanwhile)
+    monkeypatch.setattr(ledger, "undo", meanwhile)
     with pytest.raises(NotUndoable):
         imports.undo(run, by=root, now=desk.now)
     assert (invoice().open, Import.get_by_id(run.id).state) == (11900, Import.DONE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ def test_the_same_form_pressed_at_once_is_one_payment_and_one_answer(house: Cast
 def test_two_workers_take_one_payment_once(house: Cast, now: datetime) -> None:
     for turn in range(TURNS):
         payment = press(house, now, [bill(house.acme, 5000, now=now)], f"form {turn}", 5000)()
-        ends = at_once(*[lambda payment=payment: calling._take(payment, now)] * 3)
+        ends = at_once(*[partial(calling._take, payment, now)] * 3)
         assert sum(end is not None for end in ends) == 1
     assert Attempt.select().count() == TURNS
 
@@ -144,8 +145,8 @@ def test_a_payment_is_cancelled_or_sent_never_both(house: Cast, now: datetime) -
     for turn in range(TURNS):
         payment = press(house, now, [bill(house.acme, 5000, now=now)], f"form {turn}", 5000)()
         attempt, cancelled = at_once(
-            lambda payment=payment: calling._take(payment, now),
-            lambda payment=payment: _cancel(payment, house, now),
+            partial(calling._take, payment, now),
+            partial(_cancel, payment, house, now),
         )
         assert (attempt is not None) != cancelled
     books_agree()
@@ -165,7 +166,7 @@ def test_what_several_tell_at_once_is_booked_once(house: Cast, now: datetime) ->
             Told(Outcome.SUCCEEDED, theirs=f"t {attempt.id}", amount=5000, currency="EUR", fee=30),
             Told(Outcome.PROCESSING, theirs=f"t {attempt.id}"),
         ]
-        at_once(*(lambda one=one, attempt=attempt: payments.apply_outcome(attempt, one, now=now) for one in told))
+        at_once(*(partial(payments.apply_outcome, attempt, one, now=now) for one in told))
         payment = Payment.get_by_id(attempt.payment_id)
         assert (payment.state, payment.captured) == (Payment.PAID, 5000)
     assert LedgerEntry.select().where(LedgerEntry.event == "captured").count() == TURNS
@@ -178,7 +179,7 @@ def test_one_reference_told_of_two_payments_is_booked_for_one(house: Cast, now: 
         one, other = taken(house, now), taken(house, now)
         told = Told(Outcome.SUCCEEDED, theirs=f"both {turn}", amount=5000, currency="EUR")
         try:
-            at_once(*(lambda a=a, told=told: payments.apply_outcome(a, told, now=now) for a in (one, other)))
+            at_once(*(partial(payments.apply_outcome, a, told, now=now) for a in (one, other)))
         except AssertionError as collided:  # the second found out only as it wrote; told again, it is understood
             assert "IntegrityError" in str(collided)
         for attempt in (one, other):
@@ -193,12 +194,21 @@ def test_two_payments_of_a_company_and_its_revised_invoice_meet_without_a_deadlo
         one, other = taken(house, now), taken(house, now)
         invoice = Invoice.get(Invoice.id == payments_invoice(one))
         at_once(
-            lambda one=one: payments.apply_outcome(
-                one, Told(Outcome.SUCCEEDED, theirs=f"{one.id}", amount=5000, currency="EUR"), now=now
+            partial(
+                payments.apply_outcome,
+                one,
+                Told(Outcome.SUCCEEDED, theirs=f"{one.id}", amount=5000, currency="EUR"),
+                now=now,
             ),
-            lambda other=other: payments.apply_outcome(other, Told(Outcome.DECLINED, theirs=f"{other.id}"), now=now),
-            lambda invoice=invoice: ledger.revised(
-                invoice, ledger.Sums(5000, 0), ledger.Sums(3000, 0), version=2, now=now, today=now.date()
+            partial(payments.apply_outcome, other, Told(Outcome.DECLINED, theirs=f"{other.id}"), now=now),
+            partial(
+                ledger.revised,
+                invoice,
+                ledger.Sums(5000, 0),
+                ledger.Sums(3000, 0),
+                version=2,
+                now=now,
+                today=now.date(),
             ),
         )
     books_agree()
@@ -223,7 +233,7 @@ def test_two_methods_kept_at_once_are_both_kept_and_one_is_the_default(
             Payment.update(keep_method=True).where(Payment.id == attempt.payment_id).execute()
             Attempt.update(setup=f"set {attempt.id}").where(Attempt.id == attempt.id).execute()
         fresh = [Attempt.get_by_id(attempt.id) for attempt in attempts]
-        at_once(*(lambda a=a: payments.store_method(Attempt.get_by_id(a.id), now=now) for a in fresh * 2))
+        at_once(*(partial(payments.store_method, a, now=now) for a in fresh * 2))
         kept = list(PaymentMethod.select().where(PaymentMethod.removed_at.is_null()))
         assert len(kept) == 2, turn
         assert sum(method.is_default for method in kept) == 1
@@ -237,19 +247,19 @@ def test_an_event_told_twice_at_once_is_stored_once(house: Cast, now: datetime) 
     assert connection is not None
     for turn in range(TURNS):
         told = [Event(f"e {turn}", EventKind.PAYMENT, "x", None, now, "rehearsal", False)]
-        ends = at_once(*[lambda told=told: events.store(connection, told, now=now)] * 3)
+        ends = at_once(*[partial(events.store, connection, told, now=now)] * 3)
         assert sorted(len(end) for end in ends) == [0, 0, 1]
     assert GatewayEvent.select().count() == TURNS
 
 
 def test_a_letter_is_owed_once_taken_once_and_handed_over_once(house: Cast, now: datetime) -> None:
     for turn in range(TURNS):
-        ends = at_once(*[lambda turn=turn: letters.queue("receipt", cause=f"c {turn}", to="a@b.example", now=now)] * 3)
+        ends = at_once(*[partial(letters.queue, "receipt", cause=f"c {turn}", to="a@b.example", now=now)] * 3)
         (id,) = [end for end in ends if end is not None]
-        (letter,) = [end for end in at_once(*[lambda id=id: letters.take(id, now=now)] * 3) if end is not None]
-        assert sum(at_once(*[lambda letter=letter: letters.hand_over(letter, now=now)] * 3)) == 1
+        (letter,) = [end for end in at_once(*[partial(letters.take, id, now=now)] * 3) if end is not None]
+        assert sum(at_once(*[partial(letters.hand_over, letter, now=now)] * 3)) == 1
         at_once(
-            lambda letter=letter: letters.ended(letter, Delivery(Delivery.ACCEPTED), now=now),
+            partial(letters.ended, letter, Delivery(Delivery.ACCEPTED), now=now),
             lambda: letters.sweep(now + timedelta(hours=1)),
         )
         assert Letter.get_by_id(letter.id).state == Letter.SENT
@@ -258,7 +268,7 @@ def test_a_letter_is_owed_once_taken_once_and_handed_over_once(house: Cast, now:
 def test_of_several_clocks_one_holds_the_lease(house: Cast, now: datetime) -> None:
     for turn in range(TURNS):
         moment = now + timedelta(minutes=turn)
-        ends = at_once(*(lambda n=n, moment=moment: clock.hold(f"clock {n}", moment) for n in range(4)))
+        ends = at_once(*(partial(clock.hold, f"clock {n}", moment) for n in range(4)))
         assert sum(ends) == 1
 
 
@@ -292,7 +302,7 @@ def test_two_staff_decide_at_once_about_documents_of_one_number(desk: Desk, now:
     desk.take(ubl())
     desk.take(ubl(item="Ink"), ubl(item="Pens"), ubl(item="Glue"))
     held = list(ImportItem.select().where(ImportItem.outcome == "held"))
-    ends = at_once(*(lambda item=item: imports.decide(item, "another", by=root, now=now) for item in held * 2))
+    ends = at_once(*(partial(imports.decide, item, "another", by=root, now=now) for item in held * 2))
     assert sum(isinstance(end, Invoice) for end in ends) == 3
     assert Invoice.select().where(Invoice.number == "R-1").count() == 4
     books_agree()
@@ -305,7 +315,7 @@ def test_an_import_is_undone_or_its_invoice_is_paid_never_both(desk: Desk, house
         run = Import.select().order_by(Import.id.desc()).get()
         invoice = Invoice.get(Invoice.number == f"U-{turn}")
         undone, payment = at_once(
-            lambda run=run: imports.undo(run, by=root, now=now),
+            partial(imports.undo, run, by=root, now=now),
             press(house, now, [invoice], f"undo {turn}", 11900),
         )
         assert isinstance(undone, int) != isinstance(payment, Payment), (undone, payment)

@@ -130,7 +130,8 @@ steps = st.lists(
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
 def test_every_move_is_one_of_the_table_and_the_books_always_agree(cast_of_machine: Cast, steps: Any) -> None:
-    cast, bills, made = cast_of_machine, [bill(cast_of_machine.acme, PRICE, now=NOW)], []
+    cast, bills = cast_of_machine, [bill(cast_of_machine.acme, PRICE, now=NOW)]
+    made: list[Payment] = []
     for number, (what, pick, outcome, amount, currency) in enumerate(steps):
         before = {payment.id: payment.state for payment in made}
         invoice = bills[pick % len(bills)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -51,7 +52,7 @@ def test_another_payment_s_reference_is_never_booked_and_staff_are_told(road: Ro
 @pytest.mark.parametrize("lie", [{"amount": 0}, {"amount": -5000}, {"amount": 10**19}, {"currency": "euros"}])
 def test_a_success_that_cannot_be_true_is_not_booked(road: Road, lie: dict[str, Any]) -> None:
     invoice, payment, attempt = sending(road)
-    told = Told(Outcome.SUCCEEDED, **({"theirs": "x", "amount": 5000, "currency": "EUR"} | lie))
+    told = replace(Told(Outcome.SUCCEEDED, theirs="x", amount=5000, currency="EUR"), **lie)
     payments.apply_outcome(attempt, told, now=road.clock.now)
     assert Payment.get_by_id(payment.id).state == Payment.SENDING
     assert open_and_claimed(invoice) == (5000, 5000)
@@ -233,7 +234,7 @@ def test_a_page_that_cannot_be_cancelled_keeps_its_claim_until_it_expires_and_is
 def test_a_row_the_sweep_stumbles_over_holds_up_no_other(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     _, bad, _ = sending(road)
     _, good, _ = sending(road)
-    real = repair.apply_outcome
+    real = payments.apply_outcome
 
     def stumbles(attempt: Attempt, *args: Any, **more: Any) -> Payment:
         if attempt.payment_id == bad.id:
