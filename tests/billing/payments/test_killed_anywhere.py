@@ -14,7 +14,6 @@ from tests.billing.payments.conftest import Road
 from tests.bills import bill, books_agree
 from tests.conftest import ENGINE
 
-
 STEP = 3 if ENGINE == "postgresql" else 1  # each statement costs PostgreSQL a wait of its own
 
 
