@@ -10,12 +10,12 @@ from typing import Any
 
 from babel import Locale, UnknownLocaleError
 
-from billing import connections, dates, files, invoices, links, sign_ins
+from billing import dates, files, invoices, links, merchant, sign_ins
 from billing import settings as settings_of
 from billing.payments import showing
 from billing.settings import Settings
 from models import Allocation, Invoice, InvoiceFile, Letter, Payment, SignIn, StoredFile
-from records import LetterView, MerchantView, PaperView
+from records import LetterView, PaperView
 
 PLAIN_LANGUAGE = "en"
 PDF = "application/pdf"
@@ -49,7 +49,7 @@ def material(letter: Letter, *, now: datetime) -> LetterView | None:
         timezone=settings.timezone,
         now=now,
         today=dates.day(now, settings.timezone),
-        merchant=merchant_view(settings),
+        merchant=merchant.view(settings),
         host=links.host(),
         portal_url=links.portal() if has_portal_link else "",
         **about,
@@ -89,20 +89,6 @@ def is_pdf_original(letter: Letter) -> bool:
             StoredFile.media_type == PDF,
         )
         .exists()
-    )
-
-
-def merchant_view(settings: Settings) -> MerchantView:
-    """The merchant as letters and PDFs show them."""
-    return MerchantView(
-        name=settings.business_name,
-        phone=settings.business_phone,
-        email=settings.business_email,
-        address=tuple(settings.business_address.splitlines()),
-        vat_number=settings.business_vat_number,
-        registration_number=settings.business_registration_number,
-        accent=settings.accent,
-        rehearsal=connections.is_rehearsal(),
     )
 
 

@@ -15,10 +15,10 @@ from flask import Response, abort, current_app, g, request
 from flask_login import current_user
 
 import theming
-from billing import access, attention, connections, dates, sessions, settings
+from billing import access, attention, dates, merchant, sessions, settings
 from blueprints import cookies, respond
 from models import BillingGroup, Session
-from records import GroupView, MerchantView, PersonView
+from records import GroupView, PersonView
 
 Parameters = ParamSpec("Parameters")
 Anything = TypeVar("Anything", bound=Callable[..., object])
@@ -43,7 +43,7 @@ def look_around() -> Response | None:
     g.today = dates.day(g.now, g.settings.timezone)
     g.timezone = g.settings.timezone
     g.language = g.settings.language
-    g.merchant = merchant_view()
+    g.merchant = merchant.view(g.settings)
     for_staff = cookies.is_staff_path(request.path)
     if not for_staff and not g.settings.portal_enabled and endpoint not in DECIDES_ITSELF:
         return respond.unavailable()
@@ -74,21 +74,6 @@ def recognise() -> None:
         current = next((place for place in g.places if place.group.id == session.group_id), g.places[0])
         g.group, g.role = current.group, current.role
     sessions.seen(session, g.now)
-
-
-def merchant_view() -> MerchantView:
-    """The merchant as every page shows them."""
-    now: settings.Settings = g.settings
-    return MerchantView(
-        name=now.business_name,
-        phone=now.business_phone,
-        email=now.business_email,
-        address=tuple(now.business_address.splitlines()),
-        vat_number=now.business_vat_number,
-        registration_number=now.business_registration_number,
-        accent=now.accent,
-        rehearsal=connections.is_rehearsal(),
-    )
 
 
 def group_view(group: BillingGroup) -> GroupView:

@@ -9,14 +9,14 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from billing import attention, connections, history, letters
+from billing import attention, connections, history
 from billing.payments import calling
-from billing.payments.outcome import apply_outcome
+from billing.payments.outcome import apply_outcome, tell_payer
 from billing.payments.request import cancel
 from database import transaction
 from gateways.contract import Attempt as Told
 from gateways.contract import Initiator, MethodKind, Outcome
-from models import Allocation, Attempt, Invoice, Payment, Person, Table
+from models import Allocation, Attempt, Invoice, Payment, Table
 from workers import queue
 
 ASKS = (0, 30, 120, 600, 3600)  # seconds after the outcome became unknown, then hourly
@@ -170,7 +170,7 @@ def _give_up(payment: Payment, now: datetime) -> None:
     letter = None
     with transaction():
         if cancel(payment, by=history.CLOCK, now=now):
-            letter = _letter("not_taken", payment, now)
+            letter = tell_payer("not_taken", payment, now)
     if letter:
         queue.enqueue("workers.letters.send", letter, queue="letters")
 
@@ -226,24 +226,9 @@ def _tell_payer(payment: Payment, now: datetime) -> None:
             .execute()
         )
         if told:
-            letter = _letter("being_checked", payment, now)
+            letter = tell_payer("being_checked", payment, now)
     if letter:
         queue.enqueue("workers.letters.send", letter, queue="letters")
-
-
-def _letter(kind: str, payment: Payment, now: datetime) -> int | None:
-    person = Person.get_or_none(Person.id == payment.person_id) if payment.person_id else None
-    if person is None:
-        return None
-    return letters.queue(
-        kind,
-        cause=f"payment {payment.id} {kind}",
-        to=person.email,
-        person=person,
-        group=payment.group,
-        payment=payment,
-        now=now,
-    )
 
 
 def _next_wait(attempt: Attempt) -> timedelta:

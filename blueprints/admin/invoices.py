@@ -5,22 +5,17 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, g, request
+from flask import Blueprint, Response, abort, g, request
 
-import theming
-from billing import customers, dossiers, invoices, links, originals, sending
+from billing import customers, dossiers, invoices, sending
 from billing.payments.showing import BADGES
-from blueprints import paging, respond
+from blueprints import paging, papers, respond
 from blueprints.guards import require_staff
-from documents import cache, pdf
 from models import Invoice
-from records import InvoiceView
 
 bp = Blueprint("admin_invoices", __name__, url_prefix="/admin/invoices")
 
 ADDRESS = re.compile(r"[A-Za-z0-9_-]+")
-PLAIN_TYPES = ("application/pdf", "application/xml", "text/xml", "text/csv", "text/plain", "image/png", "image/jpeg")
-SEALED = "default-src 'none'; sandbox"  # whatever a supplier put into a file, it runs nothing here
 
 
 @bp.get("")
@@ -67,23 +62,14 @@ def show(number: str) -> Response:
 def show_pdf(number: str) -> Response:
     """The PDF as the customer gets it."""
     invoice = _find(number)
-    shown = invoices.view(invoice, seen_by="staff", settings=g.settings, today=g.today)
-    name = "credit-note" if shown.kind == Invoice.CREDIT_NOTE else "invoice"
-    return _private(respond.file(_pdf(invoice, shown), f"{name}-{invoice.address}.pdf", "application/pdf"))
+    return papers.invoice_file(invoice, invoices.view(invoice, seen_by="staff", settings=g.settings, today=g.today))
 
 
 @bp.get("/<number>/files/<int:id>")
 @require_staff
 def show_file(number: str, id: int) -> Response:
     """An original or an attachment of any version, as it came."""
-    invoice = _find(number)
-    kept = originals.one(invoice, id) if id < 2**31 else None
-    if kept is None:
-        abort(404)
-    media_type = kept.media_type if kept.media_type in PLAIN_TYPES else "application/octet-stream"
-    answer = _private(respond.file(kept.content, kept.name, media_type))
-    answer.headers["Content-Security-Policy"] = SEALED
-    return answer
+    return papers.original_file(_find(number), id)
 
 
 def _find(number: str) -> Invoice:
@@ -91,22 +77,3 @@ def _find(number: str) -> Invoice:
     if invoice is None:
         abort(404)
     return invoice
-
-
-def _pdf(invoice: Invoice, shown: InvoiceView) -> bytes:
-    can_be_paid = shown.free.minor > 0 and g.settings.allow_pay
-    sheet = pdf.invoice_sheet(
-        shown,
-        g.merchant,
-        pay_url=links.pay(invoice.id) if can_be_paid else None,
-        language=g.language,
-        attachments=originals.e_invoices(invoice),
-        words=theming.gettext,
-        today=g.today,
-    )
-    return cache.fetch(current_app.extensions["environ"].home, sheet)
-
-
-def _private(answer: Response) -> Response:
-    answer.headers["Cache-Control"] = "private, no-store"
-    return answer

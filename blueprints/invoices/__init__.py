@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import re
 
-from flask import Blueprint, Response, abort, current_app, g
+from flask import Blueprint, Response, abort, g
 
-import theming
-from billing import invoices, links, originals, payments
-from blueprints import guards, paging, respond
+from billing import invoices, payments
+from blueprints import guards, paging, papers, respond
 from blueprints.guards import require_person
-from documents import cache, pdf
 from models import Invoice
 from records import InvoiceView
 
 bp = Blueprint("invoices", __name__, url_prefix="/invoices")
 
 ADDRESS = re.compile(r"[A-Za-z0-9_-]+")
-# What a browser may be told of a file; anything else is only bytes to it.
-PLAIN_TYPES = ("application/pdf", "application/xml", "text/xml", "text/csv", "text/plain", "image/png", "image/jpeg")
-SEALED = "default-src 'none'; sandbox"  # whatever a supplier put into a file, it runs nothing here
 
 
 @bp.get("")
@@ -54,7 +49,7 @@ def show(number: str) -> Response:
     return respond.page(
         "invoices/show.html",
         current="invoices",
-        invoice=invoices.with_pdf_size(shown, len(_pdf(invoice, shown))),
+        invoice=invoices.with_pdf_size(shown, len(papers.invoice_pdf(invoice, shown))),
         hindrance=payments.hindrance(g.role, g.settings),
         under_way=payments.under_way([invoice.group_id], invoice, now=g.now, settings=g.settings),
     )
@@ -65,23 +60,14 @@ def show(number: str) -> Response:
 def show_pdf(number: str) -> Response:
     """Our rendering; of an imported invoice it says that it is a copy."""
     invoice = _find(number)
-    shown = _view(invoice)
-    name = "credit-note" if shown.kind == Invoice.CREDIT_NOTE else "invoice"
-    return _private(respond.file(_pdf(invoice, shown), f"{name}-{invoice.address}.pdf", "application/pdf"))
+    return papers.invoice_file(invoice, _view(invoice))
 
 
 @bp.get("/<number>/files/<int:id>")
 @require_person
 def show_file(number: str, id: int) -> Response:
     """An original or an attachment, as it came."""
-    invoice = _find(number)
-    kept = originals.one(invoice, id) if id < 2**31 else None
-    if kept is None:
-        abort(404)
-    media_type = kept.media_type if kept.media_type in PLAIN_TYPES else "application/octet-stream"
-    answer = _private(respond.file(kept.content, kept.name, media_type))
-    answer.headers["Content-Security-Policy"] = SEALED
-    return answer
+    return papers.original_file(_find(number), id)
 
 
 def _find(number: str) -> Invoice:
@@ -95,22 +81,3 @@ def _find(number: str) -> Invoice:
 
 def _view(invoice: Invoice) -> InvoiceView:
     return invoices.view(invoice, seen_by="customer", settings=g.settings, today=g.today)
-
-
-def _pdf(invoice: Invoice, shown: InvoiceView) -> bytes:
-    can_be_paid = shown.free.minor > 0 and g.settings.allow_pay
-    sheet = pdf.invoice_sheet(
-        shown,
-        g.merchant,
-        pay_url=links.pay(invoice.id) if can_be_paid else None,
-        language=g.language,
-        attachments=originals.e_invoices(invoice),
-        words=theming.gettext,
-        today=g.today,
-    )
-    return cache.fetch(current_app.config["PORTAL_HOME"], sheet)
-
-
-def _private(answer: Response) -> Response:
-    answer.headers["Cache-Control"] = "private, no-store"
-    return answer
