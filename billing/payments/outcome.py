@@ -88,21 +88,21 @@ def _move(
         return False
     if state == Payment.PAID:
         _book(payment, attempt, told, held, now)
-        owed.append(tell_payer("receipt", payment, now, checked=payment.unknown_told_at is not None))
+        owed.append(owe_letter("receipt", payment, now, checked=payment.unknown_told_at is not None))
     elif state == Payment.PROCESSING:
-        owed.append(tell_payer("on_its_way", payment, now))
+        owed.append(owe_letter("on_its_way", payment, now))
     elif state == Payment.NEEDS_CUSTOMER:
         if attempt.operation == "charge":  # an own page is before the customer's eyes; a stored card's step may not be
-            owed.append(tell_payer("action_needed", payment, now))
+            owed.append(owe_letter("action_needed", payment, now))
     elif state == Payment.UNKNOWN:
         Payment.update(unknown_since=now).where(Payment.id == payment.id, Payment.unknown_since.is_null()).execute()
     else:
         claims.release(payment)
         _end(payment, told, now)
         if state == Payment.DECLINED:
-            owed.append(tell_payer("declined", payment, now, checked=payment.unknown_told_at is not None))
+            owed.append(owe_letter("declined", payment, now, checked=payment.unknown_told_at is not None))
         elif payment.unknown_told_at is not None:
-            owed.append(tell_payer("not_taken", payment, now))
+            owed.append(owe_letter("not_taken", payment, now))
     if state in (Payment.PAID, Payment.DECLINED, Payment.CANCELLED):
         attention.settle_about(payment, "unknown_payment", now=now)
     return True
@@ -228,7 +228,7 @@ def _is_believed(payment: Payment, attempt: Attempt, told: Told, now: datetime) 
     return True
 
 
-def tell_payer(kind: str, payment: Payment, now: datetime, *, checked: bool = False) -> int | None:
+def owe_letter(kind: str, payment: Payment, now: datetime, *, checked: bool = False) -> int | None:
     """Owe the payer a letter about a payment; nobody is told the same twice."""
     person = Person.get_or_none(Person.id == payment.person_id) if payment.person_id else None
     if person is None:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from billing import attention, connections, history
 from billing.payments import calling
-from billing.payments.outcome import apply_outcome, tell_payer
+from billing.payments.outcome import apply_outcome, owe_letter
 from billing.payments.request import cancel
 from database import transaction
 from gateways.contract import Attempt as Told
@@ -170,7 +170,7 @@ def _give_up(payment: Payment, now: datetime) -> None:
     letter = None
     with transaction():
         if cancel(payment, by=history.CLOCK, now=now):
-            letter = tell_payer("not_taken", payment, now)
+            letter = owe_letter("not_taken", payment, now)
     if letter:
         queue.enqueue("workers.letters.send", letter, queue="letters")
 
@@ -214,10 +214,10 @@ def _tell_unknown(now: datetime) -> None:
         Payment.unknown_since < now - TELL_UNKNOWN_AFTER,
         Payment.unknown_told_at.is_null(),
     )
-    _each(long.limit(BATCH), _tell_payer, now)
+    _each(long.limit(BATCH), _say_it_is_checked, now)
 
 
-def _tell_payer(payment: Payment, now: datetime) -> None:
+def _say_it_is_checked(payment: Payment, now: datetime) -> None:
     letter = None
     with transaction():
         told = (
@@ -226,7 +226,7 @@ def _tell_payer(payment: Payment, now: datetime) -> None:
             .execute()
         )
         if told:
-            letter = tell_payer("being_checked", payment, now)
+            letter = owe_letter("being_checked", payment, now)
     if letter:
         queue.enqueue("workers.letters.send", letter, queue="letters")
 
