@@ -23,6 +23,7 @@ from environ import Environ
 QUEUES = ("now", "letters", "bulk")  # one process each
 WEB_TIMEOUT = 0.5  # seconds; redis-py's own ten tries would cost a request 9.7 s when Redis hangs
 LONGEST = 300  # seconds a job of `now` or `letters` may take; one of `bulk` takes what it takes
+MOST_WAITING = 10_000  # jobs in a queue; nobody takes them then, and the clock asks again for every row
 ENDING = 20.0  # seconds a worker's children have to finish their jobs when told to end
 RESULT_TTL = 0  # seconds RQ keeps what a job returned: our rows hold what came of it
 FAILURE_TTL = 24 * 3600  # seconds RQ keeps a job that raised
@@ -100,7 +101,11 @@ def push(queue: str, name: str, args: tuple[Any, ...]) -> None:
     import rq
 
     try:
-        rq.Queue(queue, connection=_connection()).enqueue_call(
+        waiting = rq.Queue(queue, connection=_connection())
+        if waiting.count >= MOST_WAITING:
+            log.warning("queue-full queue=%s job=%s", queue, name)
+            return
+        waiting.enqueue_call(
             name, args=args, result_ttl=RESULT_TTL, failure_ttl=FAILURE_TTL, timeout=-1 if queue == "bulk" else LONGEST
         )
     except (redis.RedisError, OSError) as error:

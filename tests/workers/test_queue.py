@@ -50,6 +50,15 @@ def _work(name: str) -> None:
     queue.work(name, lambda: None, burst=True)
 
 
+def test_a_queue_nobody_takes_from_does_not_grow_for_ever(
+    redis: Path, db: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "MOST_WAITING", 2)
+    for id in (1, 2, 3):
+        push("now", "tests.workers.test_queue.mark", (id,))
+    assert queue.lengths()["now"] == 2
+
+
 def test_the_worker_runs_what_was_enqueued_in_order(redis: Path, db: Any) -> None:
     for id in (1, 2, 3):
         push("now", "tests.workers.test_queue.mark", (id,))
