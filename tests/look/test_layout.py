@@ -89,7 +89,7 @@ def test_our_own_failure_needs_nothing_but_the_template(home: Path, template: st
     answer = app.test_client().get("/fail")
     assert answer.status_code == status
     page = read_html(answer.text)
-    assert page.h1.text in ("Something went wrong on our side", "The portal is closed just now")
+    assert page.h1.text in ("Something went wrong on our side", "The portal is not available just now")
     assert "database" not in answer.text
 
 
