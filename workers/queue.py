@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import signal
+import threading
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -239,6 +240,10 @@ def work(name: str, die_with_parent: Callable[[], None], burst: bool = False) ->
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 
         def request_stop(self, number: Any, frame: Any) -> None:
+            # RQ asks Redis whether it is at work; with Redis gone it would forget that it was told to end
+            last = threading.Timer(ENDING, os._exit, (1,))
+            last.daemon = True
+            last.start()
             super().request_stop(number, frame)  # type: ignore[misc]
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 
