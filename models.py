@@ -148,19 +148,29 @@ class BillingGroup(Table):
 
 
 class Person(Table):
-    """Who signs in. The e-mail is folded (lower case, IDN as ASCII)."""
+    """Who signs in. The e-mail is folded (lower case, IDN as ASCII); so is the user id, which holds no @.
+
+    `password_hash` is Argon2id, null until one is chosen. One that the merchant had mailed is good for one sign-in,
+    until `password_temporary_until`.
+    """
 
     id = AutoField()
     public_id = CharField(max_length=16, unique=True)
     email = CharField(unique=True)
+    user_id = CharField(max_length=64, null=True, unique=True)  # null: the e-mail is the user id
     name = TextField()
     language = CharField(max_length=16, null=True)
+    password_hash = CharField(null=True)
+    password_temporary_until = InstantField(null=True)
+    password_changed_at = InstantField(null=True)
+    failed_sign_ins = IntegerField(default=0)
+    locked_at = InstantField(null=True)
     created_at = InstantField()
     last_sign_in_at = InstantField(null=True)
 
 
 class Membership(Table):
-    """A person's role in a billing group."""
+    """A person's role in a billing group. It goes before what a rule would give; a removed one shuts the rule out."""
 
     VIEW, PAY, MANAGE = "view", "pay", "manage"
 
@@ -170,14 +180,56 @@ class Membership(Table):
     role = CharField(max_length=8)
     created_at = InstantField()
     expires_at = InstantField(null=True)
+    removed_at = InstantField(null=True)
 
     class Meta:
         indexes = ((("person", "group"), True),)
         constraints = (Check("role IN ('view', 'pay', 'manage')"),)
 
 
+class AccessDomain(Table):
+    """How a group lets people of a mail domain in: all of them, or some by their address. One row decides which."""
+
+    DOMAIN, ADDRESS = "domain", "address"
+
+    id = AutoField()
+    group = ForeignKeyField(BillingGroup, backref="access_domains")
+    domain = CharField()  # folded: lower case, IDN as ASCII
+    kind = CharField(max_length=8)
+
+    class Meta:
+        table_name = "access_domain"
+        indexes = ((("group", "domain"), True), (("group", "domain", "kind"), True))
+        constraints = (Check("kind IN ('domain', 'address')"),)
+
+
+class AccessRule(Table):
+    """Whom a group lets in: a whole mail domain (`local` is empty) or one address.
+
+    The foreign key over three columns is what keeps a domain and an address under it apart: its one row in
+    `access_domain` is of one kind, whoever submits first.
+    """
+
+    id = AutoField()
+    group = ForeignKeyField(BillingGroup, backref="access_rules")
+    domain = CharField()
+    kind = CharField(max_length=8)
+    local = CharField(default="")
+    role = CharField(max_length=8)
+    created_at = InstantField()
+
+    class Meta:
+        table_name = "access_rule"
+        indexes = ((("group", "domain", "local"), True), (("domain", "local"), False))
+        constraints = (
+            Check("(kind = 'domain') = (local = '')"),
+            Check("role IN ('view', 'pay', 'manage')"),
+            SQL("FOREIGN KEY (group_id, domain, kind) REFERENCES access_domain (group_id, domain, kind)"),
+        )
+
+
 class Staff(Table):
-    """The merchant's people. `password_hash` is Argon2id, null until one is chosen."""
+    """The merchant's people. `password_hash` is Argon2id, null until one is chosen; `totp_secret` is encrypted."""
 
     id = AutoField()
     email = CharField(unique=True)
@@ -187,10 +239,60 @@ class Staff(Table):
     last_sign_in_at = InstantField(null=True)
     failed_sign_ins = IntegerField(default=0)
     locked_at = InstantField(null=True)
+    removed_at = InstantField(null=True)
+    totp_secret = TextField(null=True)
+    totp_step = BigIntegerField(null=True)  # the newest 30 seconds whose code was taken: none is taken twice
+
+
+class RecoveryCode(Table):
+    """One of the ten codes that stand in for a lost second factor, each good once. Kept as a keyed hash."""
+
+    id = AutoField()
+    staff = ForeignKeyField(Staff, backref="recovery_codes")
+    code_hash = CharField(max_length=64)
+    created_at = InstantField()
+    used_at = InstantField(null=True)
+
+    class Meta:
+        table_name = "recovery_code"
+        indexes = ((("staff", "code_hash"), True),)
+
+
+class Passkey(Table):
+    """A passkey's public half (WebAuthn). Who removes one has it deleted; history keeps that it was there."""
+
+    id = AutoField()
+    public_id = CharField(max_length=16, unique=True)
+    person = ForeignKeyField(Person, null=True, backref="passkeys")
+    staff = ForeignKeyField(Staff, null=True, backref="passkeys")
+    credential_id = CharField(max_length=1400, unique=True)  # base64url; at most 1,023 bytes by the standard
+    public_key = TextField()  # COSE, base64url
+    sign_count = BigIntegerField(default=0)
+    name = CharField(max_length=80)
+    transports = JsonField(default=list)
+    created_at = InstantField()
+    last_used_at = InstantField(null=True)
+
+    class Meta:
+        constraints = (Check("(person_id IS NULL) <> (staff_id IS NULL)"),)
+
+
+class Caller(Table):
+    """A network address that something was asked from. History names it by id, so that it can be forgotten here."""
+
+    id = AutoField()
+    address = CharField(max_length=64, unique=True)
+    seen_at = InstantField()
 
 
 class Session(Table):
-    """One signed-in browser. The cookie holds only the token, the row only its hash."""
+    """One signed-in browser. The cookie holds only the token, the row only its hash.
+
+    `stage`: what still stands between a browser and the pages: a second factor, or a password to choose. A preview is
+    a staff member's look at a group's pages; it opens nothing under /admin.
+    """
+
+    FULL, FACTOR, CHANGE = "", "factor", "change"
 
     id = AutoField()
     token_hash = CharField(max_length=64, unique=True)
@@ -204,16 +306,30 @@ class Session(Table):
     remembered = BooleanField(default=False)
     agent = CharField(default="")
     notices = JsonField(default=list)  # what the next page says after a change
+    stage = CharField(max_length=8, default="")
+    way = CharField(max_length=16, default="")  # link, code, password, passkey, command
+    proved_at = InstantField(null=True)  # when they last proved who they are: asked again before what matters
+    address = CharField(max_length=64, default="")  # where it began
+    passing = BooleanField(default=False)  # "this is not my device": short
+    preview = BooleanField(default=False)
+    ended_because = CharField(max_length=24, null=True)
 
     class Meta:
         constraints = (Check("(person_id IS NULL) <> (staff_id IS NULL)"),)
+
+
+Session.add_index(Session.index(Session.person, where=Session.ended_at.is_null(), name="session_of_person"))
 
 
 class SignIn(Table):
     """A link and a code that were mailed (or printed). Single use, newest replaces older; `reusable` only in the demo.
 
     Link and code are signed from the row's id (billing/links.py), so the table holds nothing that opens a door.
+    `purpose` says what the link does and nothing else: sign in, confirm an address and enrol, choose a new password,
+    take up an invitation, move to a new address. Who is not a person yet is known by `email` alone.
     """
+
+    SIGN_IN, ENROL, RESET, INVITE, EMAIL = "sign_in", "enrol", "reset", "invite", "email"
 
     id = AutoField()
     guesses = IntegerField(default=0)
@@ -226,10 +342,44 @@ class SignIn(Table):
     used_at = InstantField(null=True)
     replaced_at = InstantField(null=True)
     reusable = BooleanField(default=False)
+    purpose = CharField(max_length=8, default="sign_in")
+    email = CharField(null=True, index=True)  # folded: where it was mailed to; what a link proves
+    name = TextField(default="")  # of who is not a person yet
+    group = ForeignKeyField(BillingGroup, null=True)  # to be let into
+    role = CharField(max_length=8, null=True)
+    member_until = InstantField(null=True)  # a pass's end
 
     class Meta:
         table_name = "sign_in"
-        constraints = (Check("(person_id IS NULL) <> (staff_id IS NULL)"),)
+
+
+class AccessRequest(Table):
+    """Somebody who proved an address asks to be let into a group. Staff allow or refuse it."""
+
+    id = AutoField()
+    public_id = CharField(max_length=16, unique=True)
+    group = ForeignKeyField(BillingGroup, backref="access_requests")
+    email = CharField()  # folded
+    name = TextField(default="")
+    proved = BooleanField(default=False)  # whether they proved the address before they asked
+    asked_at = InstantField()
+    decided_at = InstantField(null=True)
+    decided_by = ForeignKeyField(Staff, null=True)
+    allowed = BooleanField(null=True)
+
+    class Meta:
+        table_name = "access_request"
+
+
+AccessRequest.add_index(  # one open question of an address about a group, however often the button is pressed
+    AccessRequest.index(
+        AccessRequest.group,
+        AccessRequest.email,
+        unique=True,
+        where=AccessRequest.decided_at.is_null(),
+        name="access_request_open",
+    )
+)
 
 
 # --- What is owed ----------------------------------------------------------------------------------------------------
@@ -436,7 +586,12 @@ PaymentMethod.add_index(
 
 
 class Payment(Table):
-    """An intent to move money. Amount, currency, group, method, allocations, initiator and cause never change."""
+    """An intent to move money. Amount, currency, group, method, allocations, initiator and cause never change.
+
+    But for one: money of the payment form that nobody could place lies in `suspense`, and finds its group by matching.
+    """
+
+    PORTAL, GUEST, FORM = "portal", "guest", "form"
 
     QUEUED, SENDING, UNKNOWN = "queued", "sending", "unknown"
     NEEDS_CUSTOMER, PROCESSING = "needs_customer", "processing"
@@ -456,7 +611,7 @@ class Payment(Table):
     id = AutoField()
     public_id = CharField(max_length=16, unique=True)  # P-7K3M-92
     secret = CharField(max_length=32, unique=True)  # random 128 bits: what keys are made of, and our id at the provider
-    group = ForeignKeyField(BillingGroup, backref="payments")
+    group = ForeignKeyField(BillingGroup, null=True, backref="payments")  # null: of the payment form, unmatched
     connection = ForeignKeyField(Connection)
     amount = BigIntegerField()
     currency = CharField(max_length=3)
@@ -483,6 +638,12 @@ class Payment(Table):
     decline_hard = BooleanField(null=True)
     decline_tell = BooleanField(default=False)  # whether the payer may read the code's reason
     looked_at = InstantField(null=True)  # the last look-up somebody's page asked for
+    came_by = CharField(max_length=8, default="portal")
+    guest_name = TextField(default="")  # who paid without an account, as they wrote it
+    guest_email = CharField(null=True)
+    guest_enrols = BooleanField(default=False)  # they also asked for an account
+    reference = TextField(default="")  # what they wrote on the payment form
+    suspense = BigIntegerField(default=0)  # received, not matched yet; only ledger.py writes it
 
     class Meta:
         constraints = (Check("amount > 0"), Check("refundable >= 0"))
@@ -504,6 +665,12 @@ Payment.add_index(  # what came in, summed without a look at the rows
         name="payment_came_in",
     )
 )
+
+
+Payment.add_index(  # what guests tried of late: card testing shows as a burst of refusals
+    Payment.index(Payment.created_at, where=(Payment.came_by != Payment.PORTAL), name="payment_guests")
+)
+Payment.add_index(Payment.index(Payment.id, where=(Payment.suspense > 0), name="payment_suspense"))
 
 
 class Allocation(Table):
@@ -562,6 +729,50 @@ class Attempt(Table):
 Attempt.add_index(Attempt.index(Attempt.state, Attempt.ask_at, where=Attempt.live.is_null(False), name="attempt_live"))
 
 
+class Refund(Table):
+    """Money going back. It takes the same road as a payment: recorded, taken by a job, booked by one function.
+
+    `meaning`: what it says about the debt (money.md); of money in suspense there is none.
+    """
+
+    QUEUED, SENDING, PROCESSING, UNKNOWN = "queued", "sending", "processing", "unknown"
+    DONE, FAILED = "done", "failed"
+    RANK = {QUEUED: 1, SENDING: 2, UNKNOWN: 3, PROCESSING: 4, DONE: 5, FAILED: 6}  # `failed` may follow `done`
+    LIVE = (QUEUED, SENDING, UNKNOWN, PROCESSING)
+    SUSPENSE = "suspense"
+
+    id = AutoField()
+    public_id = CharField(max_length=16, unique=True)  # R-7K3M-92
+    secret = CharField(max_length=32, unique=True)  # our id at the provider
+    payment = ForeignKeyField(Payment, backref="refunds")
+    connection = ForeignKeyField(Connection)
+    amount = BigIntegerField()
+    currency = CharField(max_length=3)
+    meaning = CharField(max_length=16)
+    state = CharField(max_length=16, default=QUEUED)
+    rank = IntegerField(default=1)
+    key = CharField(max_length=64, unique=True)
+    parameters = JsonField(default=dict)
+    lease_until = InstantField(null=True)
+    not_before = InstantField(null=True)
+    theirs = CharField(null=True)
+    tries = IntegerField(default=0)
+    asked = IntegerField(default=0)
+    ask_at = InstantField(null=True)
+    staff = ForeignKeyField(Staff, null=True)
+    created_at = InstantField()
+    ended_at = InstantField(null=True)
+    failure = CharField(null=True)
+    raw = JsonField(default=dict)
+
+    class Meta:
+        constraints = (Check("amount > 0"),)
+        indexes = ((("connection", "theirs"), True),)
+
+
+Refund.add_index(Refund.index(Refund.state, Refund.id, where=(Refund.rank < 5), name="refund_live"))
+
+
 class GatewayEvent(Table):
     """Something a provider told us, stored once, then looked up by a job."""
 
@@ -608,7 +819,7 @@ class LedgerLine(Table):
     account = CharField(max_length=16)
     currency = CharField(max_length=3)
     amount = BigIntegerField()
-    group = ForeignKeyField(BillingGroup)
+    group = ForeignKeyField(BillingGroup, null=True)  # null: money nobody has placed yet
     invoice = ForeignKeyField(Invoice, null=True)
     payment = ForeignKeyField(Payment, null=True)
     connection = ForeignKeyField(Connection, null=True)

@@ -82,3 +82,41 @@ class SignInRefused(Refusal):
     """A wrong password, an unknown address or a lock: the same words for all."""
 
     code = "sign_in_refused"
+
+
+class BadPassword(Refusal):
+    """A password that cannot be chosen: too_short, too_long, too_common, too_close, same_as_temporary."""
+
+    code = "bad_password"
+
+
+class BadRule(Refusal):
+    """An access rule that cannot be: not_one, not_an_address, public_domain, exists, under_domain, over_addresses
+    (`values["addresses"]`), contract_ended.
+    """
+
+    code = "bad_rule"
+
+
+class UserIdTaken(Refusal):
+    """A user id that somebody has, or that cannot be one."""
+
+    code = "user_id_taken"
+
+
+class LastManager(Refusal):
+    """Who gives their own access away would leave nobody to manage it."""
+
+    code = "last_manager"
+
+
+class GuestRefused(Refusal):
+    """A guest may not pay now: guest_off, form_off, too_many_tries, too_many_declines, closed (card testing)."""
+
+    code = "guest_refused"
+
+
+class FactorRefused(Refusal):
+    """A second factor, recovery code or passkey that does not fit."""
+
+    code = "factor_refused"

@@ -6,16 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from billing import callers
 from billing.prepared import insert
 from models import History, Person, Staff, Table
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Who does something: a person or a member of staff by id, or the clock, a gateway, the command line."""
+    """Who does something: a person or a member of staff by id, or the clock, a gateway, the command line, a visitor.
+
+    `address`: where over the network it came from, "" where it came from nowhere. History keeps it by id only.
+    """
 
     kind: str
     id: int | None = None
+    address: str = ""
 
 
 CLOCK = Actor("clock")
@@ -37,6 +42,8 @@ def record(subject: Table, event: str, *, by: Person | Staff | Actor, now: datet
 def note(kind: str, id: int, event: str, *, by: Person | Staff | Actor, now: datetime, **details: Any) -> None:
     """The same about something that has no row of its own (the settings: id 0)."""
     who = actor(by)
+    if who.address:
+        details["from"] = callers.known(who.address, now)
     insert(
         History,
         at=now,

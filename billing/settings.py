@@ -19,6 +19,11 @@ from models import Person, Setting, Staff
 from money import EXPONENTS
 
 
+MAIL, PASSWORD, BOTH = "mail", "password", "both"  # sign_in_by
+OPEN, LISTED, INVITED = "open", "listed", "invited"  # enrolment
+STAFF, TIMER = "staff", "timer"  # lockout_ends_by
+
+
 def _setting(default: Any, help: str, *, section: str, check: Callable[[Any], Any] | None = None) -> Any:
     return field(default=default, metadata={"help": help, "section": section, "check": check})
 
@@ -65,6 +70,24 @@ def _color(value: Any) -> str:
     return text
 
 
+def _one_of(*choices: str) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        if value not in choices:
+            raise ValueError
+        return str(value)
+
+    return check
+
+
+def _whole(least: int, most: int) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not least <= int(value) <= most:
+            raise ValueError
+        return int(value)
+
+    return check
+
+
 @dataclass(frozen=True)
 class Settings:
     """Every setting, as saved or by default."""
@@ -94,6 +117,52 @@ class Settings:
         True, "Every mail to customers ends with the way to the portal.", section="portal"
     )
     allow_pay: bool = _setting(True, "Off: customers see what they owe and cannot pay here.", section="portal")
+    sign_in_by: str = _setting(
+        BOTH,
+        "How customers sign in: mail (link and code), password, or both.",
+        section="portal",
+        check=_one_of(MAIL, PASSWORD, BOTH),
+    )
+    enrolment: str = _setting(
+        LISTED,
+        "Who may sign in besides invited people: open (whoever proves the address an invoice was sent to), "
+        "listed (whom a group's access rules allow), invited (nobody else).",
+        section="portal",
+        check=_one_of(OPEN, LISTED, INVITED),
+    )
+    lockout_ends_by: str = _setting(
+        STAFF,
+        "What ends a lock after too many wrong passwords: staff, or a timer of 30 minutes.",
+        section="portal",
+        check=_one_of(STAFF, TIMER),
+    )
+    remember_days: int = _setting(
+        90, 'Days that "Stay signed in on this phone" lasts.', section="portal", check=_whole(1, 365)
+    )
+    allow_guest_payment: bool = _setting(
+        False, "On: the link in an invoice mail lets whoever holds it pay that invoice.", section="portal"
+    )
+    allow_payment_form: bool = _setting(
+        False, "On: a public page takes payments by name, e-mail, amount and reference.", section="portal"
+    )
+    payment_form_minimum: int = _setting(
+        500, "The least the payment form takes, in minor units.", section="portal", check=_whole(1, 10**9)
+    )
+    allow_manage_emails: bool = _setting(
+        False, "On: customers change the e-mail they sign in with, by confirming the new one.", section="portal"
+    )
+    require_second_factor: bool = _setting(
+        False, "On: staff set up a second factor before they go on.", section="business"
+    )
+
+    @property
+    def by_mail(self) -> bool:
+        """Whether customers sign in by a link or code from a mail."""
+        return self.sign_in_by in (MAIL, BOTH)
+
+    @property
+    def by_password(self) -> bool:
+        return self.sign_in_by in (PASSWORD, BOTH)
 
     @property
     def zone(self) -> ZoneInfo:
