@@ -1,17 +1,27 @@
-"""Who may see which billing group, and how far they may go there. Scope is the query: what is not here is a 404."""
+"""Who may see which billing group, and how far they may go there. Scope is the query: what is not here is a 404.
+
+A membership speaks for its person alone: alive it gives its role, removed it shuts them out. Where there is none, or a
+pass is over, the group's access rules give what they say about the person's address (unless only invited people may
+sign in).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from peewee import Expression, ModelSelect
 
 from billing import prepared
+from billing import settings as settings_of
 from billing.people import RANK
-from models import BillingGroup, Customer, Membership, Person
+from billing.settings import Settings
+from models import AccessRule, BillingGroup, Customer, Membership, Person, Staff
 from records import MemberView
+
+LOCK_LASTS = timedelta(minutes=30)  # where a timer ends it
 
 
 @dataclass(frozen=True)
@@ -22,36 +32,90 @@ class Place:
     role: str
 
 
-def groups(person: Person, now: datetime) -> tuple[Place, ...]:
-    """Every group a person may see at an instant, by name. One query; empty: they may not sign in."""
-    rows = prepared.found("groups of a person", _groups, person.id, Membership.expires_at.db_value(now))
-    return tuple(Place(row.group, row.role) for row in rows)
-
-
-def _groups(person: Any, now: Any) -> ModelSelect:
-    return (
-        Membership.select(Membership, BillingGroup, Customer)
-        .join(BillingGroup)
-        .join(Customer)
-        .where(Membership.person == person, _alive(now))
-        .order_by(BillingGroup.name, BillingGroup.currency, BillingGroup.id)
+def groups(person: Person, now: datetime, settings: Settings | None = None) -> tuple[Place, ...]:
+    """Every group a person may see at an instant, by name. Two queries; empty: they may not sign in."""
+    found: dict[int, Place] = {}
+    shut: set[int] = set()
+    at = Membership.expires_at.db_value(now)
+    for row in prepared.found("memberships of a person", _memberships, person.id, at):
+        if row.removed_at is not None:
+            shut.add(row.group_id)
+        else:
+            found[row.group_id] = Place(row.group, row.role)
+    if (settings or settings_of.load()).enrolment != settings_of.INVITED:
+        decided = shut | set(found)
+        local, _, domain = person.email.rpartition("@")
+        for row in prepared.found("rules about an address", _rules, domain, local):
+            other = found.get(row.group_id)
+            if row.group_id not in decided and (other is None or RANK[row.role] > RANK[other.role]):
+                found[row.group_id] = Place(row.group, row.role)
+    return tuple(
+        sorted(found.values(), key=lambda place: (place.group.name, place.group.currency, place.group.id))
+        if len(found) > 1
+        else found.values()
     )
 
 
-def may_sign_in(person: Person, now: datetime) -> bool:
-    """Whether any group is open to them."""
-    return bool(Membership.select().where(Membership.person == person, _alive(now)).exists())
+def may_sign_in(person: Person, now: datetime, settings: Settings | None = None) -> bool:
+    """Whether any group is open to them, or enrolment is to everybody; never while they are locked out."""
+    settings = settings or settings_of.load()
+    if is_locked(person, now, settings):
+        return False
+    return settings.enrolment == settings_of.OPEN or bool(groups(person, now, settings))
+
+
+def is_allowed(email: str, now: datetime, settings: Settings, group: BillingGroup | None = None) -> bool:
+    """Whether a folded address is let in by a rule: of one group, or of any. Who has no membership asks this."""
+    if settings.enrolment == settings_of.INVITED:
+        return False
+    local, _, domain = email.rpartition("@")
+    rows = prepared.found("rules about an address", _rules, domain, local)
+    return any(group is None or row.group_id == group.id for row in rows)
+
+
+def is_locked(who: Person | Staff, now: datetime, settings: Settings) -> bool:
+    """Whether too many wrong passwords shut somebody out just now. A timer's lock ends by itself."""
+    if who.locked_at is None:
+        return False
+    return settings.lockout_ends_by != settings_of.TIMER or now < who.locked_at + LOCK_LASTS
 
 
 def members(group: BillingGroup, now: datetime) -> list[MemberView]:
-    """The people who may see a group at an instant, by name."""
+    """The people who may see a group at an instant, by name; those too who came by a rule."""
     rows = (
         Membership.select(Membership, Person)
         .join(Person)
-        .where(Membership.group == group, _alive(now))
+        .where(Membership.group == group, Membership.removed_at.is_null(), _alive(now))
         .order_by(Person.name, Person.id)
     )
-    return [MemberView(row.person.name, row.person.email, row.role, row.expires_at) for row in rows]
+    views = [MemberView(row.person.name, row.person.email, row.role, row.expires_at) for row in rows]
+    views += [MemberView(person.name, person.email, role) for person, role in by_rule(group, now)]
+    return sorted(views, key=lambda view: view.name)
+
+
+def by_rule(group: BillingGroup, now: datetime, settings: Settings | None = None) -> list[tuple[Person, str]]:
+    """The people whom only a rule lets into a group, with their role. Two queries."""
+    if (settings or settings_of.load()).enrolment == settings_of.INVITED:
+        return []
+    rules = list(AccessRule.select().where(AccessRule.group == group))
+    if not rules:
+        return []
+    decided = Membership.select(Membership.person).where(
+        Membership.group == group, Membership.removed_at.is_null(False) | _alive(now)
+    )
+    wanted = [rule.local + "@" + rule.domain for rule in rules if rule.local]
+    domains = {rule.domain for rule in rules if not rule.local}
+    matching: Expression = Person.email.in_(wanted)
+    for domain in domains:
+        matching |= Person.email.endswith("@" + domain)
+    people = Person.select().where(matching, Person.id.not_in(decided)).order_by(Person.name, Person.id)
+    return [(person, role) for person in people if (role := _by(rules, person.email))]
+
+
+def _by(rules: Iterable[AccessRule], email: str) -> str:
+    local, _, domain = email.rpartition("@")
+    roles = [rule.role for rule in rules if rule.domain == domain and rule.local in ("", local)]
+    return max(roles, key=lambda role: RANK[role], default="")
 
 
 def role_in(places: tuple[Place, ...], group: BillingGroup | int) -> str | None:
@@ -63,6 +127,24 @@ def role_in(places: tuple[Place, ...], group: BillingGroup | int) -> str | None:
 def goes_as_far_as(role: str | None, needed: str) -> bool:
     """view < pay < manage. Raises KeyError for a role that is none."""
     return role is not None and RANK[role] >= RANK[needed]
+
+
+def _memberships(person: Any, now: Any) -> ModelSelect:
+    return (
+        Membership.select(Membership, BillingGroup, Customer)
+        .join(BillingGroup)
+        .join(Customer)
+        .where(Membership.person == person, Membership.removed_at.is_null(False) | _alive(now))
+    )
+
+
+def _rules(domain: Any, local: Any) -> ModelSelect:
+    return (
+        AccessRule.select(AccessRule, BillingGroup, Customer)
+        .join(BillingGroup)
+        .join(Customer)
+        .where(AccessRule.domain == domain, (AccessRule.local == "") | (AccessRule.local == local))
+    )
 
 
 def _alive(now: Any) -> Expression:

@@ -1,8 +1,9 @@
 """The cookie, the session it stands for, and the form token made from it.
 
 One cookie for customers and one for staff, so that the merchant may be signed in as both and a preview can never
-borrow staff rights: every path under /admin reads the staff cookie alone, every other path the customers' alone. Both
-have `Path=/`, because the `__Host-` prefix, which keeps other hosts of the domain from planting one, allows no other.
+borrow staff rights: every path under /admin reads the staff cookie alone, every other path the customers' alone. A
+preview has a third one, which goes before the customers' as long as it is live. All have `Path=/`, because the
+`__Host-` prefix, which keeps other hosts of the domain from planting one, allows no other.
 
 A cookie holds only a random token. A visitor who is not signed in gets one when a form is drawn, and no row: the form
 token is a keyed hash of it. Signing in always makes a new token.
@@ -22,11 +23,11 @@ from flask import session as flask_session
 from flask.sessions import SessionInterface, SessionMixin
 from flask_login import LoginManager, UserMixin, login_user, logout_user
 
-from billing import links, sessions
+from billing import history, links, sessions
 from environ import Environ
-from models import Person, Session, Staff
+from models import BillingGroup, Person, Session, Staff
 
-CUSTOMERS, STAFF = "portal", "portal_staff"
+CUSTOMERS, STAFF, PREVIEW = "portal", "portal_staff", "portal_preview"
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 USER = "_user_id"  # where Flask-Login keeps what `Visitor.get_id` gives: our token
 SECRET_BYTES = 32
@@ -45,9 +46,11 @@ class Visitor(UserMixin):  # type: ignore[misc]
 class Visit(dict[str, Any], SessionMixin):
     """Flask's session for one request. Only the token outlives it."""
 
-    def __init__(self, name: str, arrived: str | None) -> None:
+    def __init__(self, name: str, arrived: str | None, preview: str | None = None) -> None:
         super().__init__({USER: arrived} if arrived else {})
         self.name, self.arrived = name, arrived
+        self.preview, self.preview_ends = preview, False  # the preview's token, and whether its cookie is to go
+        self.preview_begins: str | None = None  # the token of one that begins with this answer
         self.lifetime: timedelta | None = None  # None: until the browser is closed
 
     @property
@@ -71,13 +74,18 @@ class Cookies(SessionInterface):
     def open_session(self, app: Flask, request: Request) -> Visit:
         name = STAFF if is_staff_path(request.path) else CUSTOMERS
         arrived = request.cookies.get(self.prefix + name, "")
-        return Visit(name, arrived if TOKEN.fullmatch(arrived) else None)
+        preview = request.cookies.get(self.prefix + PREVIEW, "")
+        return Visit(name, arrived if TOKEN.fullmatch(arrived) else None, preview if TOKEN.fullmatch(preview) else None)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         visit = cast(Visit, session)
+        options: dict[str, Any] = {"path": "/", "secure": self.secure, "httponly": True, "samesite": "Lax"}
+        if visit.preview_begins:
+            response.set_cookie(self.prefix + PREVIEW, visit.preview_begins, **options)
+        elif visit.preview_ends and visit.preview:
+            response.delete_cookie(self.prefix + PREVIEW, **options)
         if visit.token == visit.arrived:
             return
-        options: dict[str, Any] = {"path": "/", "secure": self.secure, "httponly": True, "samesite": "Lax"}
         if visit.token:
             response.set_cookie(self.prefix + visit.name, visit.token, max_age=visit.lifetime, **options)
         else:
@@ -100,28 +108,69 @@ def install(app: Flask, environ: Environ) -> None:
 
 def _load(token: str) -> Visitor | None:
     session = sessions.find(token, g.now)
-    if session is None or (session.staff is not None) != (visit().name == STAFF):
+    if session is None or session.preview or (session.staff is not None) != (visit().name == STAFF):
         return None
     return Visitor(token, session)
+
+
+def preview() -> Session | None:
+    """The live preview of this browser; a cookie whose preview is over goes with this answer."""
+    current = visit()
+    if current.preview is None or current.name == STAFF:
+        return None
+    session = sessions.find(current.preview, g.now)
+    if session is None or not session.preview:
+        current.preview_ends = True
+        return None
+    return session
+
+
+def begin_preview(staff: Staff, group: BillingGroup) -> None:
+    """Let this browser look at the customers' pages of a group; whoever it is signed in as stays so."""
+    visit().preview_begins = sessions.begin_preview(
+        staff, group, now=g.now, agent=request.user_agent.string, address=request.remote_addr or ""
+    )
+
+
+def end_preview(session: Session, by: history.Actor) -> None:
+    sessions.end(session, now=g.now, by=by)
+    visit().preview_ends = True
 
 
 def visit() -> Visit:
     return cast(Visit, flask_session._get_current_object())  # type: ignore[attr-defined]
 
 
-def sign_in(who: Person | Staff, *, remembered: bool = False) -> None:
-    """Begin a session for this browser and give it a new token; one it was signed in with ends."""
+def sign_in(
+    who: Person | Staff, *, way: str = "", remembered: bool = False, passing: bool = False, stage: str = ""
+) -> Session:
+    """Begin a session for this browser and give it a new token; one it was signed in with ends.
+
+    `way`: link, code, password, passkey, command. `stage`: what is still owed ("factor", "change").
+    """
     if visit().name == (STAFF if isinstance(who, Staff) else CUSTOMERS) and g.get("session") is not None:
         sessions.end(g.session, now=g.now)
-    token = sessions.begin(who, now=g.now, remembered=remembered, agent=request.user_agent.string)
+    days = g.settings.remember_days
+    token = sessions.begin(
+        who,
+        now=g.now,
+        remembered=remembered,
+        agent=request.user_agent.string,
+        way=way,
+        address=request.remote_addr or "",
+        passing=passing,
+        stage=stage,
+        remember_days=days,
+    )
     session = sessions.find(token, g.now)
     if session is None:
         raise RuntimeError("a session that has just begun was not found")
     current = visit()
     if isinstance(who, Staff):
         current.name, current.arrived = STAFF, None
-    current.lifetime = sessions.REMEMBERED.absolute if remembered else None
+    current.lifetime = timedelta(days=days) if session.remembered and not stage else None
     login_user(Visitor(token, session))
+    return session
 
 
 def sign_out() -> None:

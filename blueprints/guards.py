@@ -2,6 +2,8 @@
 
 Known in every request: `g.now g.today g.settings g.language g.timezone g.merchant`, and `g.session g.person g.staff
 g.places g.group g.role`, which are None (places: empty) where nobody is signed in. `g.role` is that in `g.group`.
+`g.owing` is who has begun to sign in and still owes what `g.stage` says; they are nobody else meanwhile. `g.preview`:
+staff look at a group's pages as its customers see them, and change nothing.
 """
 
 from __future__ import annotations
@@ -15,18 +17,27 @@ from flask import Response, abort, current_app, g, request
 from flask_login import current_user
 
 import theming
-from billing import access, attention, dates, merchant, sessions, settings
+from billing import access, attention, dates, history, merchant, sessions, settings
+from billing.settings import OPEN
 from blueprints import cookies, respond
-from models import BillingGroup, Session
+from models import BillingGroup, Membership, Person, Session
 from records import GroupView, PersonView
 
 Parameters = ParamSpec("Parameters")
 Anything = TypeVar("Anything", bound=Callable[..., object])
 
 LONGEST_NEXT = 1000
+WITHOUT_COMPANY = "/welcome"
 ALWAYS_OPEN = ("health.", "hooks.", "static")  # endpoints that need no portal, no session and no settings
 # A link signs in customers and staff alike: the view looks at whose it is before it says that the portal is closed.
 DECIDES_ITSELF = ("login.link", "login.use_link")
+SAFE = ("GET", "HEAD", "OPTIONS")
+END_OF_PREVIEW = "/preview/end"
+# What is open to somebody who has begun to sign in, by what they still owe: the page that asks for it stands first.
+STILL_OPEN = {
+    Session.FACTOR: ("/admin/sign-in/factor", "/admin/sign-in/passkey", "/admin/sign-out"),
+    Session.CHANGE: ("/account/password/new", "/sign-out"),
+}
 
 
 # --- What every request knows -----------------------------------------------------------------------------------------
@@ -45,35 +56,75 @@ def look_around() -> Response | None:
     g.language = g.settings.language
     g.merchant = merchant.view(g.settings)
     for_staff = cookies.is_staff_path(request.path)
-    if not for_staff and not g.settings.portal_enabled and endpoint not in DECIDES_ITSELF:
+    looks = None if for_staff else cookies.preview()  # before the customers open: that is when a merchant looks
+    if not for_staff and looks is None and not g.settings.portal_enabled and endpoint not in DECIDES_ITSELF:
         return respond.unavailable()
+    if looks is not None:
+        _preview(looks)
+        if request.method not in SAFE and request.path != END_OF_PREVIEW:
+            return respond.refused(403, theming.gettext("This is a preview: you look, and nothing is changed."))
+        return None
     recognise()
+    if g.stage and request.path not in STILL_OPEN[g.stage]:
+        return respond.redirect(STILL_OPEN[g.stage][0])
     return None
 
 
 def nobody() -> None:
-    g.session = g.person = g.staff = g.group = g.role = None
+    g.session = g.person = g.staff = g.group = g.role = g.owing = None
     g.places = ()
+    g.preview, g.stage = False, Session.FULL
 
 
 def recognise() -> None:
-    """Take over whom the cookie stands for. A person whom no group is open to any more is nobody."""
+    """Take over whom the cookie stands for. A person whom no group is open to any more is nobody.
+
+    But where everybody may enrol: there somebody without a company is somebody, and may ask for access.
+    """
     nobody()
     if not current_user.is_authenticated:
         return
     session = current_user.session
-    if session.staff is not None:
+    who = session.staff or session.person
+    if access.is_locked(who, g.now, g.settings):
+        return
+    if session.stage:
+        g.session, g.stage, g.owing = session, session.stage, who
+    elif session.staff is not None:
         g.session, g.staff = session, session.staff
         g.language = g.settings.language
     else:
-        g.places = access.groups(session.person, g.now)
-        if not g.places:
+        g.places = access.groups(session.person, g.now, g.settings)
+        if not g.places and g.settings.enrolment != OPEN:
             return
         g.session, g.person = session, session.person
         g.language = g.person.language or g.settings.language
-        current = next((place for place in g.places if place.group.id == session.group_id), g.places[0])
-        g.group, g.role = current.group, current.role
+        if g.places:
+            current = next((place for place in g.places if place.group.id == session.group_id), g.places[0])
+            g.group, g.role = current.group, current.role
     sessions.seen(session, g.now)
+
+
+def _preview(session: Session) -> None:
+    """Staff look: as somebody who may do everything in that one group. Nothing is noted about it being looked at."""
+    group = session.group
+    g.preview, g.session = True, session
+    g.person = Person(id=0, public_id="", email=group.customer.email or "", name=group.name, created_at=g.now)
+    g.places = (access.Place(group, Membership.MANAGE),)
+    g.group, g.role = group, Membership.MANAGE
+
+
+def actor() -> history.Actor:
+    """Who acts in this request, and from where: for the history."""
+    address = request.remote_addr or ""
+    if g.preview or g.staff is not None:
+        staff = g.staff or g.session.staff
+        return history.Actor("staff", staff.id, address)
+    if g.person is not None:
+        return history.Actor("person", g.person.id, address)
+    if g.owing is not None:
+        return history.Actor("person" if isinstance(g.owing, Person) else "staff", g.owing.id, address)
+    return history.Actor("visitor", None, address)
 
 
 def group_view(group: BillingGroup) -> GroupView:
@@ -90,7 +141,8 @@ def context() -> dict[str, object]:
         "group": group_view(group) if group else None,
         "staff": (g.staff.name or g.staff.email) if g.get("staff") else None,
         "to_do": attention.open_count() if g.get("staff") else None,
-        "notices": Notices(g.session) if g.get("session") is not None else [],
+        "notices": Notices(g.session) if g.get("session") is not None and not g.stage else [],
+        "preview": bool(g.get("preview")),
         "current": None,
         "language": language,
         "direction": theming.direction(language),
@@ -116,21 +168,51 @@ class Notices:
 
 def tell(tone: str, text: str) -> None:
     """Say something on the next page: tone is good, wait, warn or bad; the text is in the reader's language."""
-    if g.session is not None:
+    if g.session is not None and not g.preview:
         sessions.tell(g.session, tone, text)
 
 
 # --- Before a view begins ---------------------------------------------------------------------------------------------
 
 
-def require_person(view: Callable[Parameters, Response]) -> Callable[Parameters, Response]:
-    """Only a signed-in customer comes in; everybody else is led to sign in, and back."""
+def require_signed_in(view: Callable[Parameters, Response]) -> Callable[Parameters, Response]:
+    """Only a signed-in customer comes in, even one without a company; everybody else is led to sign in, and back."""
 
     @wraps(view)
     def guarded(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Response:
         if g.person is None:
             return respond.sign_in(sign_in_address("/sign-in"))
         return view(*args, **kwargs)
+
+    return guarded
+
+
+def require_person(view: Callable[Parameters, Response]) -> Callable[Parameters, Response]:
+    """Only a signed-in customer of some company comes in; one without is led to the page that says so."""
+
+    @require_signed_in
+    @wraps(view)
+    def guarded(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Response:
+        if g.group is None:
+            return respond.redirect(WITHOUT_COMPANY)
+        return view(*args, **kwargs)
+
+    return guarded
+
+
+def require_proof(view: Callable[Parameters, Response]) -> Callable[Parameters, Response]:
+    """Only who proved lately who they are goes on to what protects an account; others prove it again, and come back.
+
+    Stands below `require_person` or `require_staff`. A form may be sent a while longer than its page may be opened, so
+    that nobody loses what they typed.
+    """
+
+    @wraps(view)
+    def guarded(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Response:
+        within = sessions.PROOF_TO_LOOK if request.method in SAFE else sessions.PROOF_TO_DO
+        if g.preview or sessions.is_proved(g.session, within, g.now):
+            return view(*args, **kwargs)
+        return respond.redirect(sign_in_address("/admin/prove" if g.staff is not None else "/account/prove"))
 
     return guarded
 
@@ -236,7 +318,9 @@ def safe_next(given: str | None) -> str:
         return ""
     if parts.scheme or parts.netloc or not given.startswith("/") or given.startswith("//"):
         return ""
-    if parts.path.startswith(("/sign-in", "/sign-out", "/admin/sign-in", "/admin/sign-out", "/pay/")):
+    if parts.path.startswith(
+        ("/sign-in", "/sign-out", "/admin/sign-in", "/admin/sign-out", "/pay/", "/account/prove", "/admin/prove")
+    ):
         return ""  # going round in a circle
     return given
 

@@ -44,7 +44,8 @@ def index() -> Response:
 def show(number: str) -> Response:
     invoice = _find(number)
     guards.look_at(invoice.group_id)
-    invoices.mark_viewed(invoice, now=g.now)
+    if not g.preview:
+        invoices.mark_viewed(invoice, now=g.now)
     shown = _view(invoice)
     return respond.page(
         "invoices/show.html",

@@ -223,7 +223,7 @@ def show(id: str) -> Response:
     guards.look_at(payment.group_id)
     returned, sent = "returned" in request.args, request.method == "POST"
     polls = min(request.args.get("polls", 0, type=int), POLLS)
-    if returned:
+    if returned and not g.preview:
         payments.look_up_later(payment, now=g.now)
     if not sent and polls == 0:  # a POST never waits
         payment = _settle_down(payment, FRESH + CAME_BACK if returned else FRESH)

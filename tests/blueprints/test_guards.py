@@ -231,7 +231,7 @@ def test_a_failure_is_a_page_that_says_nothing_of_it(visitor: Browser) -> None:
     assert "Content-Security-Policy" in answer.headers
 
 
-def test_a_page_costs_four_questions_to_the_database_at_most(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_costs_five_questions_to_the_database_at_most(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     database = Person._meta.database.obj
     run = database.execute_sql
@@ -244,4 +244,4 @@ def test_a_page_costs_four_questions_to_the_database_at_most(ada: Browser, monke
 
     ada.get("/probe/person")
 
-    assert len(asked) == 4, asked  # settings, session, groups, whether it is a rehearsal
+    assert len(asked) == 5, asked  # settings, session, memberships, access rules, whether it is a rehearsal
