@@ -1,4 +1,4 @@
-"""Getting in and out for customers: link and code by mail, the way in from an invoice's mail, switching company.
+"""Getting in and out for customers: link and code by mail, switching company.
 
 A GET uses nothing up and mails nobody: mail scanners open every link.
 """
@@ -10,14 +10,14 @@ from typing import Any
 from flask import Blueprint, Response, abort, g, request
 
 import theming
-from billing import invoices, links, people, sessions, sign_ins
+from billing import people, sessions, sign_ins
 from billing.errors import LinkUnusable, WrongCode
-from blueprints import cookies, guards, respond
+from blueprints import cookies, respond
 from blueprints.asking import AskForm, asked_of, carry
 from blueprints.guards import require_person, safe_next
 from blueprints.login.forms import CodeForm, UseForm
-from blueprints.throttles import limited, this_address
-from models import Invoice, Person, SignIn
+from blueprints.throttles import limited
+from models import SignIn
 
 bp = Blueprint("login", __name__)
 
@@ -103,45 +103,6 @@ def use_link(token: str) -> Response:
     return _come_in(row, UseForm().remember.data)
 
 
-# --- From an invoice's mail -------------------------------------------------------------------------------------------
-
-
-@bp.get("/pay/<token>")
-def pay(token: str) -> Response:
-    """The way to one invoice. It opens nothing by itself: it knows the invoice and whose mail it was in."""
-    found = _invoice_of(token)
-    if found is None:
-        return _expired(None)
-    invoice, recipient = found
-    if g.person is not None and _may_see(invoice):
-        guards.look_at(invoice.group_id)
-        return respond.redirect(f"/invoices/{invoice.address}")
-    if recipient is None:
-        return _ask_page(AskForm(formdata=None, next=f"/invoices/{invoice.address}"), invoice_number=invoice.number)
-    return respond.page(
-        "login/pay.html",
-        number=invoice.number,
-        masked=people.mask(recipient.email),
-        action=f"/pay/{token}",
-        other=f"/sign-in?next=/invoices/{invoice.address}",
-    )
-
-
-@bp.post("/pay/<token>")
-@limited("pay", (10, "minute"), (60, "hour"))
-@limited("pay link", (4, "minute"), (12, "hour"), key=this_address)
-def ask_from_invoice(token: str) -> Response:
-    found = _invoice_of(token)
-    if found is None:
-        return _expired(None)
-    invoice, recipient = found
-    if recipient is None:
-        abort(404)
-    next = f"/invoices/{invoice.address}"
-    sign_ins.ask(recipient.email, next, now=g.now)
-    return _look_in_your_mail(carry(recipient, next))
-
-
 # --- Once inside ------------------------------------------------------------------------------------------------------
 
 
@@ -188,32 +149,6 @@ def _closed(row: SignIn | None) -> Response | None:
     if g.settings.portal_enabled or (row is not None and row.staff is not None):
         return None
     return respond.unavailable()
-
-
-def _invoice_of(token: str) -> tuple[Invoice, Person | None] | None:
-    """The invoice of a pay link, and the person its mail was for; a PDF's link names none: then the customer's own.
-
-    None too for an invoice that no customer may see just now: not even its number is told.
-    """
-    try:
-        invoice_id, person_id = links.read(links.PAY, token)
-    except (LinkUnusable, TypeError, ValueError):
-        return None
-    invoice = Invoice.get_or_none(Invoice.id == invoice_id)
-    if invoice is None or not _can_be_seen(invoice, [invoice.group_id]):
-        return None
-    if person_id:
-        return invoice, Person.get_or_none(Person.id == person_id)
-    address = invoices.customer_of(invoice).email
-    return invoice, people.person_by_email(address) if address else None
-
-
-def _may_see(invoice: Invoice) -> bool:
-    return _can_be_seen(invoice, [place.group.id for place in g.places])
-
-
-def _can_be_seen(invoice: Invoice, groups: list[int]) -> bool:
-    return invoices.visible_to(groups, settings=g.settings, today=g.today).one(invoice.address) is not None
 
 
 def _look_in_your_mail(asked: str) -> Response:
