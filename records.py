@@ -185,6 +185,16 @@ class MethodView:
 
 
 @dataclass(frozen=True)
+class PasskeyView:
+    """A passkey as its owner sees it."""
+
+    id: str
+    name: str
+    created_at: datetime
+    last_used_at: datetime | None = None
+
+
+@dataclass(frozen=True)
 class AllocationView:
     number: str
     address: str
@@ -239,6 +249,14 @@ class PersonView:
 
 
 @dataclass(frozen=True)
+class PreviewView:
+    """Staff look at a company's pages as its customers see them: whose, and until when."""
+
+    company: str
+    until: datetime
+
+
+@dataclass(frozen=True)
 class MemberView:
     """Somebody who may see a company's account: role is view, pay or manage."""
 
@@ -254,10 +272,21 @@ class MemberView:
 
 
 @dataclass(frozen=True)
+class RefundView:
+    """Money that goes back to who paid."""
+
+    reference: str  # R-7K3M-92
+    amount: Money
+    on: date
+    payment: str  # the reference of what was paid: P-7K3M-92
+
+
+@dataclass(frozen=True)
 class LetterView:
     """Everything a letter may say: who it is for, what it is about, and every address in it, ready to be written.
 
-    `portal_url` is empty where mails carry no way to the portal; `url` is what the letter's one button opens.
+    `portal_url` is empty where mails carry no way to the portal; `url` is what the letter's one button opens, empty
+    where there is nothing to open.
     """
 
     kind: str
@@ -279,6 +308,17 @@ class LetterView:
     code_minutes: int = 0
     checked: bool = False  # the customer was told that we were checking this payment
     today: date | None = None
+    refund: RefundView | None = None
+    at: datetime | None = None  # when that happened which the letter tells of
+    device: str = ""  # the kind of machine it was done on, as billing/devices.py names it; empty: not known
+    until: datetime | None = None  # the end of what the letter offers, or of a lock
+    access_until: datetime | None = None  # of a pass that ends
+    what: str = ""  # what changed about somebody's second factor or passkeys
+    company: str = ""  # whose account it is about
+    role: str = ""  # view, pay, manage
+    inviter: str = ""  # the person who invites; empty: the merchant
+    masked: str = ""  # somebody's new address, as far as the old one may know it
+    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

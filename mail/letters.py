@@ -66,6 +66,71 @@ def not_taken(letter: LetterView, papers: Papers = ()) -> EmailMessage:
     return _letter(letter, papers)
 
 
+def enrol(letter: LetterView, papers: Papers = ()) -> EmailMessage:
+    """An address that wants an account is asked whether it is its owner's wish."""
+    return _letter(letter, papers)
+
+
+def reset(letter: LetterView, papers: Papers = ()) -> EmailMessage:
+    """A link to choose a password; it reads right for who forgot theirs and for who forgot that they have an account."""
+    return _letter(letter, papers)
+
+
+def temporary_password(letter: LetterView, papers: Papers = ()) -> EmailMessage:
+    """A password from the merchant that is good for one sign-in."""
+    return _letter(letter, papers)
+
+
+def locked(letter: LetterView, papers: Papers = ()) -> EmailMessage:
+    """Too many wrong passwords: nobody gets in, and who can change that."""
+    return _letter(letter, papers)
+
+
+def password_changed(letter: LetterView, papers: Papers = ()) -> EmailMessage:
+    """Another password is in force."""
+    return _letter(letter, papers)
+
+
+def email_confirm(letter: LetterView, papers: Papers = ()) -> EmailMessage:
+    """To a new address: whether it may take the old one's place."""
+    return _letter(letter, papers)
+
+
+def email_changed(letter: LetterView, papers: Papers = ()) -> EmailMessage:
+    """To the old address: another one has taken its place."""
+    return _letter(letter, papers)
+
+
+def invitation(letter: LetterView, papers: Papers = ()) -> EmailMessage:
+    """Somebody is asked into a company's account."""
+    return _letter(letter, papers)
+
+
+def access_allowed(letter: LetterView, papers: Papers = ()) -> EmailMessage:
+    """Who asked to be let in is let in."""
+    return _letter(letter, papers)
+
+
+def access_refused(letter: LetterView, papers: Papers = ()) -> EmailMessage:
+    """Who asked to be let in is not."""
+    return _letter(letter, papers)
+
+
+def factor_changed(letter: LetterView, papers: Papers = ()) -> EmailMessage:
+    """A passkey, second factor or recovery code was added, taken away or used."""
+    return _letter(letter, papers)
+
+
+def guests_closed(letter: LetterView, papers: Papers = ()) -> EmailMessage:
+    """To staff: payments without an account were closed, since cards are being tried out."""
+    return _letter(letter, papers)
+
+
+def refunded(letter: LetterView, papers: Papers = ()) -> EmailMessage:
+    """Money goes back to who paid."""
+    return _letter(letter, papers)
+
+
 LETTERS: dict[str, Callable[[LetterView, Papers], EmailMessage]] = {
     function.__name__: function
     for function in (
@@ -77,6 +142,19 @@ LETTERS: dict[str, Callable[[LetterView, Papers], EmailMessage]] = {
         declined,
         being_checked,
         not_taken,
+        enrol,
+        reset,
+        temporary_password,
+        locked,
+        password_changed,
+        email_confirm,
+        email_changed,
+        invitation,
+        access_allowed,
+        access_refused,
+        factor_changed,
+        guests_closed,
+        refunded,
     )
 }
 

@@ -18,6 +18,7 @@ from records import (
     MethodView,
     PartyView,
     PaymentView,
+    RefundView,
 )
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -30,6 +31,30 @@ HARTWELL = MerchantView(
 VISA = MethodView("M1", "card", "Visa", "4242", (2028, 4))
 DEBIT = MethodView("M2", "bank_debit", "Bank account", "3000")
 ZERO = Money(0, "EUR")
+LINK = "https://pay.hartwell.example/sign-in/abc"
+DONE: dict[str, Any] = {"at": NOW, "device": "iphone"}
+GETTING_IN: dict[str, dict[str, Any]] = {
+    "enrol": {"url": LINK, "until": NOW.replace(day=23)},
+    "reset": {"url": LINK, "link_minutes": 60},
+    "temporary_password": {
+        "url": "https://pay.hartwell.example/sign-in",
+        "password": "hedge-lawn-4821",
+        "until": NOW.replace(day=23),
+    },
+    "locked": {"at": NOW},
+    "password_changed": DONE,
+    "email_confirm": {"url": LINK, "until": NOW.replace(day=23)},
+    "email_changed": {"masked": "a•••@acme.example"} | DONE,
+    "invitation": {"url": LINK, "until": NOW.replace(day=29), "company": "Acme Ltd", "role": "pay"},
+    "access_allowed": {"url": "https://pay.hartwell.example/company/G-ACME", "company": "Acme Ltd", "role": "view"},
+    "access_refused": {},
+    "factor_changed": {"what": "passkey_added"} | DONE,
+    "guests_closed": {"url": "https://pay.hartwell.example/admin/attention", "at": NOW, "for_staff": True},
+    "refunded": {
+        "url": "https://pay.hartwell.example/payments/P-7K3M-92",
+        "refund": RefundView("R-2B4C-77", Money(124_000, "EUR"), NOW.date(), "P-7K3M-92"),
+    },
+}
 
 
 def letter(kind: str, **changes: Any) -> LetterView:
@@ -40,6 +65,8 @@ def letter(kind: str, **changes: Any) -> LetterView:
         about["code_minutes"] = 15
     elif kind == "invoice_issued":
         about = {"invoice": invoice(), "url": "https://pay.hartwell.example/pay/abc"}
+    elif kind in GETTING_IN:
+        about = GETTING_IN[kind]
     else:
         about = {"payment": payment(kind), "url": "https://pay.hartwell.example/payments/P-7K3M-92"}
     return replace(

@@ -15,7 +15,9 @@ from records import AllocationView, LetterView, PaperView
 from tests.mail import samples
 
 EVERY = tuple(LETTERS)
-ABOUT_PAYMENTS = tuple(kind for kind in EVERY if kind not in ("sign_in", "invoice_issued"))
+WITHOUT_BUTTON = ("locked", "password_changed", "email_changed", "access_refused", "factor_changed")
+TOLD_OF_A_CHANGE = ("password_changed", "email_changed", "factor_changed")
+ABOUT_PAYMENTS = tuple(kind for kind in EVERY if kind not in ("sign_in", "invoice_issued", *samples.GETTING_IN))
 HEAVIEST = 15_000  # bytes of both parts together
 PORTAL = "https://pay.hartwell.example/sign-in"
 
@@ -65,7 +67,7 @@ def test_a_letter_is_small_and_loads_nothing(kind: str) -> None:
 @pytest.mark.parametrize("kind", EVERY)
 def test_a_letter_has_one_button_and_our_manners(kind: str) -> None:
     text, html = parts(samples.letter(kind))
-    assert html.count('class="button"') == 1
+    assert html.count('class="button"') == (kind not in WITHOUT_BUTTON)
     for said in (text, words(html)):
         assert not re.search(r"please|successfully|!", said, re.IGNORECASE)
         assert not re.search(r"token|attempt|capture|gateway|mandate|allocation|None|\{\{|%\(", said)
@@ -75,13 +77,13 @@ def test_a_letter_has_one_button_and_our_manners(kind: str) -> None:
 def test_a_switch_takes_the_portal_link_out_of_both_parts(kind: str) -> None:
     letter = samples.letter(kind, portal_url="")
     for part in parts(letter):
-        assert PORTAL not in part.replace(letter.url, "")
+        assert PORTAL not in (part.replace(letter.url, "") if letter.url else part)
         assert letter.url in part
         assert "Manage my account" not in part
         assert "Your invoices and payments" not in part
 
 
-@pytest.mark.parametrize("kind", ABOUT_PAYMENTS)
+@pytest.mark.parametrize("kind", (*ABOUT_PAYMENTS, "refunded"))
 def test_in_payment_letters_the_portal_link_is_called_manage_my_account(kind: str) -> None:
     text, html = parts(samples.letter(kind))
     assert f"Manage my account:\n{PORTAL}" in text.replace("\r\n", "\n")
@@ -100,6 +102,7 @@ def test_in_payment_letters_the_portal_link_is_called_manage_my_account(kind: st
         ("action_needed", False, "No money was taken yet. Your bank asks you to confirm."),
         ("on_its_way", False, "On its way"),
         ("being_checked", False, "We are checking your payment"),
+        ("refunded", False, "Sent back to you."),
     ],
 )
 def test_an_outcome_says_first_whether_money_moved(kind: str, checked: bool, first: str) -> None:
@@ -160,6 +163,106 @@ def test_a_payment_of_many_invoices_lists_ten_of_them() -> None:
     assert write(samples.letter("receipt", payment=payment))["Subject"] == "Paid: €1,240.00 for 13 invoices"
 
 
+@pytest.mark.parametrize("kind", TOLD_OF_A_CHANGE)
+def test_a_letter_about_a_change_says_when_on_what_and_whom_to_call(kind: str) -> None:
+    for part in (parts(samples.letter(kind))[0], words(parts(samples.letter(kind))[1])):
+        assert "22 November 2026, 10:00" in part
+        assert "iPhone" in part
+        assert "Was it not you? Call Hartwell Garden Services: 01234 567890" in " ".join(part.split())
+    assert "Device" not in parts(samples.letter(kind, device=""))[0]
+
+
+@pytest.mark.parametrize("kind", (*TOLD_OF_A_CHANGE, "locked", "access_refused", "temporary_password"))
+def test_without_a_telephone_it_is_the_merchants_address_to_write_to(kind: str) -> None:
+    for part in parts(samples.letter(kind, merchant=replace(samples.HARTWELL, phone=""))):
+        assert "Write to Hartwell Garden Services: " in part
+    for part in parts(samples.letter(kind, merchant=replace(samples.HARTWELL, phone="", email=""))):
+        assert "Ask Hartwell Garden Services." in part
+
+
+@pytest.mark.parametrize("kind", ("password_changed", "factor_changed", "locked"))
+def test_staff_are_sent_to_a_colleague_and_not_to_their_own_telephone(kind: str) -> None:
+    for part in parts(samples.letter(kind, for_staff=True, portal_url="")):
+        assert "colleague" in part
+        assert "Call Hartwell" not in part
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("passkey_added", "A passkey was added"),
+        ("passkey_removed", "A passkey was removed"),
+        ("totp_set", "A code app was set up"),
+        ("totp_removed", "The code app was removed"),
+        ("codes_made", "New recovery codes were made"),
+        ("code_used", "A recovery code was used"),
+    ],
+)
+def test_a_letter_about_a_second_factor_says_what_became_of_it(what: str, said: str) -> None:
+    letter = samples.letter("factor_changed", what=what)
+    assert write(letter)["Subject"] == said
+    for part in parts(letter):
+        assert said in part
+        assert "Hartwell Garden Services" in part
+
+
+def test_a_locked_account_names_what_does_not_open_it_and_who_does() -> None:
+    for part in (parts(samples.letter("locked"))[0], words(parts(samples.letter("locked"))[1])):
+        assert "links and codes by mail do not open it" in part
+        assert "You want it unlocked? Call Hartwell Garden Services: 01234 567890" in " ".join(part.split())
+        assert "by itself" not in part
+
+
+def test_a_lock_with_a_timer_says_when_it_ends() -> None:
+    for part in parts(samples.letter("locked", until=samples.NOW.replace(minute=30))):
+        assert "It unlocks by itself: 22 November 2026, 10:30." in part
+        assert "You need it sooner?" in part
+
+
+def test_a_reset_letter_reads_right_for_who_asked_for_an_account_too() -> None:
+    for part in parts(samples.letter("reset")):
+        assert "This address has an account with Hartwell Garden Services." in part
+        assert "within 60 minutes" in part
+        assert "forgot" not in part
+    assert "has an account" not in parts(samples.letter("reset", for_staff=True))[0]
+
+
+def test_a_temporary_password_is_shown_with_its_end_and_nothing_around_it() -> None:
+    letter = samples.letter("temporary_password")
+    text, html = parts(letter)
+    assert "hedge-lawn-4821" in [line.strip() for line in text.splitlines()]
+    assert "<bdi>hedge-lawn-4821</bdi>" in html
+    for part in (text, html):
+        assert "signs you in once, until 23 November 2026, 10:00. Then you choose your own." in part
+    assert "hedge" not in write(letter)["Subject"]
+    assert "hedge" not in repr(letter)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "Hartwell Garden Services invites you to the account of Acme Ltd."),
+        ({"inviter": "Ada Lane"}, "Ada Lane invites you to the account of Acme Ltd with Hartwell Garden Services."),
+        ({"role": "view"}, "You may look at its invoices and payments."),
+        ({"role": "pay"}, "You may look at its invoices and payments, and pay."),
+        ({"role": "manage"}, "You may look at its invoices and payments, pay, and decide who else gets in."),
+        ({"access_until": samples.NOW.replace(month=12)}, "Your access ends: 22 December 2026, 10:00."),
+        ({}, "It works once, until 29 November 2026, 10:00."),
+    ],
+)
+def test_an_invitation_says_who_invites_to_what_and_until_when(changes: dict[str, object], said: str) -> None:
+    for part in parts(samples.letter("invitation", **changes)):
+        assert said in part
+
+
+def test_who_paid_without_an_account_gets_no_button_to_a_page_they_cannot_open() -> None:
+    text, html = parts(samples.letter("refunded", url=""))
+    assert 'class="button"' not in html
+    for part in (text, html):
+        assert "R-2B4C-77" in part
+        assert "€1,240.00" in part
+
+
 def test_a_sign_in_letter_without_a_code_names_only_the_link() -> None:
     text, html = parts(samples.letter("sign_in", code="", code_minutes=0))
     assert "30 minutes" in text
@@ -215,6 +318,7 @@ def test_nobody_writes_headers_through_a_name_or_number(kind: str) -> None:
     if letter.payment:
         part = AllocationView(EVIL, "x", Money(1, "EUR"))
         letter = replace(letter, payment=replace(letter.payment, allocations=(part,)))
+    letter = replace(letter, company=EVIL, inviter=EVIL, masked=EVIL)
     read = message_from_bytes(write(letter).as_bytes(), policy=policy.default)
     expected = write(samples.letter(kind))
     assert isinstance(read, EmailMessage)
@@ -261,6 +365,7 @@ def test_markup_in_names_stays_text(kind: str) -> None:
         method = replace(samples.VISA, brand=evil)
         part = AllocationView(evil, "x", Money(1, "EUR"))
         letter = replace(letter, payment=replace(letter.payment, allocations=(part,), method=method))
+    letter = replace(letter, company=evil, inviter=evil, masked=evil, password=evil)
     text, html = parts(letter)
     assert evil in text
     assert "<b" not in re.sub("<(bdi|body)", "", html)
