@@ -13,7 +13,7 @@ import database
 import environ
 import logs
 import migrations
-from billing import connections, dates, files, links
+from billing import connections, dates, files, links, secrets_kept
 from environ import Environ
 from mail import transport
 from workers import queue
@@ -38,6 +38,7 @@ def configure(env: Environ) -> None:
     dates.start_at(env.now, _since(env))
     files.configure(env.home)
     links.configure(env)
+    secrets_kept.configure(env)
     connections.configure(env)
     queue.configure(env)
     transport.configure(env)
