@@ -13,7 +13,7 @@ from typing import Any
 Answer = Callable[..., Any]
 
 # What follows these in an address opens a door: sign-in links, pay links, a session's or a page's token.
-SECRET = re.compile(r"((?:/sign-in/|/pay/|/page/)|[?&](?:token|code|key|secret)=)[^\s/?&\"']+")
+SECRET = re.compile(r"((?:/sign-in/|/pay/(?:payments/)?|/page/)|[?&](?:token|code|key|secret)=)[^\s/?&\"']+")
 PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s@/]+(@)")  # user:password@ in an address of a database, Redis or SMTP
 LONGEST = 4000  # characters
 

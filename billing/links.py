@@ -18,6 +18,7 @@ from environ import Environ
 
 SIGN_IN = "sign-in"  # {"s": SignIn.id}: signs in with one press while its row is fresh
 PAY = "pay"  # [Invoice.id, Person.id or 0]: leads to sign-in for that invoice; opens nothing by itself
+FORM_PAYMENT = "form-payment"  # Payment.id: shows the status of a payment made on the payment form
 ASKED = "asked"  # who asked for a link, and the way back: what the code form carries
 
 _keys: tuple[str, ...] = ()
@@ -84,12 +85,21 @@ def portal() -> str:
     return f"{_url}/sign-in"
 
 
+def company(public_id: str) -> str:
+    """A billing group's portal link: leads to sign-in and that group's pages; opens nothing by itself."""
+    return f"{_url}/company/{quote(public_id)}"
+
+
 def sign_in(id: int) -> str:
     return f"{_url}/sign-in/{sign(SIGN_IN, id)}"
 
 
 def staff_home() -> str:
     return f"{_url}/admin"
+
+
+def staff_to_do() -> str:
+    return f"{_url}/admin/attention"
 
 
 def invoice(address: str) -> str:
@@ -104,9 +114,14 @@ def payment(reference: str) -> str:
     return f"{_url}/payments/{quote(reference)}"
 
 
-def payment_returned(reference: str) -> str:
-    """Where a provider's page sends the customer back to."""
-    return f"{_url}/payments/{quote(reference)}?returned=1"
+def guest_payment(invoice_id: int, reference: str) -> str:
+    """A guest's page of a payment, under the link of the invoice that it pays."""
+    return f"{pay(invoice_id)}/payments/{quote(reference)}"
+
+
+def form_payment(id: int) -> str:
+    """The page of a payment that came by the payment form: nobody else can make its address."""
+    return f"{_url}/pay/payments/{sign(FORM_PAYMENT, id)}"
 
 
 def staff_payment(reference: str) -> str:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from peewee import IntegrityError
 
 from billing import connections, history, ledger, links
-from billing.errors import MethodUnusable, NotAllowed, NotFree, NothingToPay, PaidJustNow, TokenReused
+from billing.errors import GuestRefused, MethodUnusable, NotAllowed, NotFree, NothingToPay, PaidJustNow, TokenReused
 from billing.payments import claims
 from billing.settings import Settings
 from database import retried, transaction
 from gateways.contract import Capability, Initiator, MethodKind
-from models import Allocation, Attempt, BillingGroup, Invoice, Payment, PaymentMethod, Person
+from models import Allocation, Attempt, BillingGroup, Connection, Invoice, Payment, PaymentMethod, Person
 from money import Money
 from workers import queue
 
@@ -45,20 +46,61 @@ def request(
     payment again, whatever its state. Raises TokenReused, NotAllowed, NothingToPay, NotFree, PaidJustNow and
     MethodUnusable.
     """
-    owner, form = f"person {by.id}", _form_hash(chosen, amount, method, keep)
-    if earlier := _earlier(owner, token, form):
+    press = Press(
+        owner=f"person {by.id}",
+        token=token,
+        form_hash=hash_of(
+            sorted(invoice.id for invoice in chosen),
+            amount.minor if amount else None,
+            method.public_id if method else "new",
+            keep,
+        ),
+        by=by,
+        person=by,
+    )
+
+    def record() -> Payment:
+        return _claim_and_record(chosen, amount, method, keep, press, now, again=again)
+
+    return once(press, record, settings=settings)
+
+
+@dataclass(frozen=True)
+class Press:
+    """Who pressed Pay on which form. The same token of the same owner with the same form is the same press."""
+
+    owner: str
+    token: str
+    form_hash: str
+    by: Person | history.Actor
+    person: Person | None = None
+    came_by: str = Payment.PORTAL
+    guest_name: str = ""
+    guest_email: str | None = None
+    guest_enrols: bool = False
+    reference: str = ""
+
+
+def once(press: Press, record: Callable[[], Payment], *, settings: Settings) -> Payment:
+    """What an earlier press of the same form made, else what `record` makes, whose job is then nudged."""
+    if earlier := _earlier(press):
         return earlier
     if not settings.allow_pay:
         raise NotAllowed("allow_pay_off")
     try:
-        payment = _claim_and_record(chosen, amount, method, keep, token, owner, form, by, now, again)
-    except (NotFree, NothingToPay, IntegrityError, PaidJustNow):
+        payment = record()
+    except (NotFree, NothingToPay, IntegrityError, PaidJustNow, GuestRefused):
         # the same form may have been quicker in another thread, and have taken what this one wanted
-        if earlier := _earlier(owner, token, form):
+        if earlier := _earlier(press):
             return earlier
         raise
     queue.enqueue("workers.payments.capture", payment.id)
     return payment
+
+
+def hash_of(*form: object) -> str:
+    """What a form says, as it is kept beside its token."""
+    return hashlib.sha256(json.dumps(form).encode()).hexdigest()
 
 
 @retried
@@ -67,57 +109,96 @@ def _claim_and_record(
     amount: Money | None,
     method: PaymentMethod | None,
     keep: bool,
-    token: str,
-    owner: str,
-    form: str,
-    by: Person,
+    press: Press,
     now: datetime,
     again: bool,
 ) -> Payment:
     with transaction():
-        connection = connections.current()
-        if connection is None:
-            raise connections.NoGateway()
-        ids = sorted(invoice.id for invoice in chosen)
-        for group in sorted({invoice.group_id for invoice in chosen}):
-            ledger.locked(BillingGroup, group)  # before its invoices, as everybody does
-        # read again inside the transaction: what is free now is what gets claimed, by conditional UPDATE below
-        rows = list(Invoice.select().where(Invoice.id.in_(ids)).order_by(Invoice.id)) if ids else []
-        group, currency = _one_group(rows)
-        _check_method(method, group, connection.id)
-        wanted = {row.id: row.free for row in rows if row.free and not row.pays_itself and row.kind == Invoice.INVOICE}
-        total = sum(wanted.values())
-        if not again and (twin := _just_now(group, ids, amount.minor if amount else total, now)):
-            raise PaidJustNow(payment=twin)
-        if not wanted:
-            raise NothingToPay(invoices=_free_now(ids))
-        if amount is not None and (amount.currency != currency or amount.minor != total):
-            raise NotFree(invoices=_free_now(ids), total=Money(total, currency))
-        _check_amount(connections.gateway(connection).capabilities().items, method, total, currency)
-        for invoice, share in wanted.items():
-            if not claims.take(invoice, share):
-                raise NotFree(invoices=_free_now(ids), total=None)
-        payment: Payment = Payment.create(
-            public_id=new_reference(),
-            secret=secrets.token_hex(16),
-            group=group,
-            connection=connection,
-            amount=total,
-            currency=currency,
-            initiator=Initiator.CUSTOMER,
-            person=by,
-            method=method,
-            keep_method=keep and method is None,
-            form_owner=owner,
-            form_token=token,
-            form_hash=form,
-            created_at=now,
-        )
-        Allocation.insert_many(
-            [{"payment": payment.id, "invoice": invoice, "amount": share} for invoice, share in wanted.items()]
-        ).execute()
-        history.record(payment, "requested", by=by, now=now, amount=total, currency=currency)
-        return payment
+        return claim_and_record(chosen, amount, method, keep, press, now, again=again)
+
+
+def claim_and_record(
+    chosen: Sequence[Invoice],
+    amount: Money | None,
+    method: PaymentMethod | None,
+    keep: bool,
+    press: Press,
+    now: datetime,
+    *,
+    again: bool,
+) -> Payment:
+    """Take what is free of the invoices for a new payment, in the caller's transaction."""
+    connection = taking()
+    ids = sorted(invoice.id for invoice in chosen)
+    for group in sorted({invoice.group_id for invoice in chosen}):
+        ledger.locked(BillingGroup, group)  # before its invoices, as everybody does
+    # read again inside the transaction: what is free now is what gets claimed, by conditional UPDATE below
+    rows = list(Invoice.select().where(Invoice.id.in_(ids)).order_by(Invoice.id)) if ids else []
+    group, currency = _one_group(rows)
+    _check_method(method, group, connection.id)
+    wanted = {row.id: row.free for row in rows if row.free and not row.pays_itself and row.kind == Invoice.INVOICE}
+    total = sum(wanted.values())
+    if not again and (twin := _just_now(group, ids, amount.minor if amount else total, now)):
+        raise PaidJustNow(payment=twin)
+    if not wanted:
+        raise NothingToPay(invoices=_free_now(ids))
+    if amount is not None and (amount.currency != currency or amount.minor != total):
+        raise NotFree(invoices=_free_now(ids), total=Money(total, currency))
+    check_amount(connections.gateway(connection).capabilities().items, method, total, currency)
+    for invoice, share in wanted.items():
+        if not claims.take(invoice, share):
+            raise NotFree(invoices=_free_now(ids), total=None)
+    payment = record_payment(
+        press, Money(total, currency), group=group, connection=connection, method=method, keep=keep, now=now
+    )
+    Allocation.insert_many(
+        [{"payment": payment.id, "invoice": invoice, "amount": share} for invoice, share in wanted.items()]
+    ).execute()
+    return payment
+
+
+def record_payment(
+    press: Press,
+    amount: Money,
+    *,
+    group: int | None,
+    connection: Connection,
+    method: PaymentMethod | None = None,
+    keep: bool = False,
+    now: datetime,
+) -> Payment:
+    """The row that is the job, with its line of history, in the caller's transaction."""
+    payment: Payment = Payment.create(
+        public_id=new_reference(),
+        secret=secrets.token_hex(16),
+        group=group,
+        connection=connection,
+        amount=amount.minor,
+        currency=amount.currency,
+        initiator=Initiator.CUSTOMER,
+        person=press.person,
+        method=method,
+        keep_method=keep and method is None,
+        form_owner=press.owner,
+        form_token=press.token,
+        form_hash=press.form_hash,
+        came_by=press.came_by,
+        guest_name=press.guest_name,
+        guest_email=press.guest_email,
+        guest_enrols=press.guest_enrols,
+        reference=press.reference,
+        created_at=now,
+    )
+    history.record(payment, "requested", by=press.by, now=now, amount=amount.minor, currency=amount.currency)
+    return payment
+
+
+def taking() -> Connection:
+    """The connection new payments take. Raises NoGateway."""
+    connection = connections.current()
+    if connection is None:
+        raise connections.NoGateway()
+    return connection
 
 
 def cancel(payment: Payment, *, by: Person | history.Actor, now: datetime) -> bool:
@@ -168,7 +249,7 @@ def look_up_later(payment: Payment, *, now: datetime) -> None:
         queue.enqueue("workers.payments.look_up", payment.id)
 
 
-def try_again(payment: Payment, *, by: Person, now: datetime) -> None:
+def try_again(payment: Payment, *, by: Person | history.Actor, now: datetime) -> None:
     """The customer asks for the same payment again: the same attempt under the same key, so never a second charge."""
     with transaction():
         asked = (
@@ -193,8 +274,18 @@ def new_reference() -> str:
     return f"P-{mark[:4]}-{mark[4:]}"
 
 
+def page_of(payment: Payment) -> str:
+    """Where its payer looks at a payment: the portal's page, or one of their own for who has no account."""
+    if payment.came_by == Payment.FORM:
+        return links.form_payment(payment.id)
+    if payment.came_by == Payment.GUEST:
+        return links.guest_payment(claims.of(payment)[0].invoice_id, payment.public_id)
+    return links.payment(payment.public_id)
+
+
 def return_address(payment: Payment) -> str:
-    return links.payment_returned(payment.public_id)
+    """Where a provider's page sends the payer back to."""
+    return f"{page_of(payment)}?returned=1"
 
 
 def _end_attempt(payment: Payment, now: datetime) -> None:
@@ -202,20 +293,10 @@ def _end_attempt(payment: Payment, now: datetime) -> None:
     Attempt.update(live=None, ended_at=now).where(Attempt.payment == payment.id, Attempt.live == True).execute()  # noqa: E712
 
 
-def _form_hash(chosen: Sequence[Invoice], amount: Money | None, method: PaymentMethod | None, keep: bool) -> str:
-    form = [
-        sorted(invoice.id for invoice in chosen),
-        amount.minor if amount else None,
-        method.public_id if method else "new",
-        keep,
-    ]
-    return hashlib.sha256(json.dumps(form).encode()).hexdigest()
-
-
-def _earlier(owner: str, token: str, form: str) -> Payment | None:
+def _earlier(press: Press) -> Payment | None:
     """What an earlier press of the same form made. Raises TokenReused where the form said something else then."""
-    earlier: Payment | None = Payment.get_or_none(Payment.form_owner == owner, Payment.form_token == token)
-    if earlier and earlier.form_hash != form:
+    earlier: Payment | None = Payment.get_or_none(Payment.form_owner == press.owner, Payment.form_token == press.token)
+    if earlier and earlier.form_hash != press.form_hash:
         raise TokenReused(payment=earlier)
     return earlier
 
@@ -239,7 +320,7 @@ def _check_method(method: PaymentMethod | None, group: int, connection: int) -> 
         raise MethodUnusable()
 
 
-def _check_amount(items: Sequence[Capability], method: PaymentMethod | None, total: int, currency: str) -> None:
+def check_amount(items: Sequence[Capability], method: PaymentMethod | None, total: int, currency: str) -> None:
     """Hold an amount to what the method can take; without a stored one any kind of it will do."""
     kinds = [MethodKind(method.kind)] if method else list(MethodKind)
     able = [item for item in items if item.kind in kinds and item.currency == currency]
