@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
+from datetime import date, datetime
 
 from billing import history
-from database import transaction
+from database import retried, transaction
 from models import BillingGroup, Customer, Person, Staff
 from records import PartyView
 
@@ -27,6 +27,61 @@ def group_for(customer: Customer, currency: str, *, by: Staff | Person | history
         )
         history.record(group, "group_made", by=by, now=now)
     return group
+
+
+# --- The contract: active from the group's creation until somebody ends it --------------------------------------------
+
+
+def has_ended(group: BillingGroup, today: date) -> bool:
+    """Whether a group's contract is over on a day (the merchant's). An end may be set for a day to come."""
+    return group.contract_ended_on is not None and group.contract_ended_on <= today
+
+
+@retried
+def end_contract(group: BillingGroup, on: date, *, by: Staff | history.Actor, now: datetime) -> bool:
+    """End a group's contract from a day on, past or to come; whether it was open until then.
+
+    People keep reading and paying what is open; new access rules are refused and nothing new is charged by itself.
+    """
+    return _move_end(group, None, on, "contract_ended", by=by, now=now, on=on.isoformat())
+
+
+@retried
+def reopen_contract(group: BillingGroup, *, by: Staff | history.Actor, now: datetime) -> bool:
+    """Let a contract that ended, or was to end, go on; whether it had."""
+    before = group.contract_ended_on
+    return before is not None and _move_end(group, before, None, "contract_reopened", by=by, now=now)
+
+
+def _move_end(
+    group: BillingGroup,
+    before: date | None,
+    after: date | None,
+    event: str,
+    *,
+    by: Staff | history.Actor,
+    now: datetime,
+    **details: str,
+) -> bool:
+    stands = BillingGroup.contract_ended_on.is_null() if before is None else BillingGroup.contract_ended_on == before
+    with transaction():
+        changed = BillingGroup.update(contract_ended_on=after).where(BillingGroup.id == group.id, stands).execute()
+        if changed:
+            history.record(group, event, by=by, now=now, **details)
+    if changed:
+        group.contract_ended_on = after
+    return bool(changed)
+
+
+def hold_open(group: BillingGroup, today: date) -> bool:
+    """Whether the contract is not over; then it stays so, and others who change the access wait, until the commit."""
+    open_now = BillingGroup.contract_ended_on.is_null() | (BillingGroup.contract_ended_on > today)
+    return bool(BillingGroup.update(name=BillingGroup.name).where(BillingGroup.id == group.id, open_now).execute())
+
+
+def hold(group: BillingGroup) -> None:
+    """Let others who change a group's access wait until the caller's transaction ends."""
+    BillingGroup.update(name=BillingGroup.name).where(BillingGroup.id == group.id).execute()
 
 
 def addressee(group: BillingGroup) -> PartyView:
