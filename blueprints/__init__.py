@@ -23,6 +23,7 @@ from blueprints import (
     pay,
     payment_methods,
     payments,
+    preview,
     respond,
     throttles,
 )
@@ -37,6 +38,7 @@ from blueprints.admin import letters as admin_letters
 from blueprints.admin import login as admin_login
 from blueprints.admin import patterns as admin_patterns
 from blueprints.admin import payments as admin_payments
+from blueprints.admin import preview as admin_preview
 from blueprints.admin import settings as admin_settings
 from environ import Environ
 
@@ -50,6 +52,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     pay.bp,
     payment_methods.bp,
     account.bp,
+    preview.bp,
     admin_home.bp,
     admin_customers.bp,
     admin_invoices.bp,
@@ -62,6 +65,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     admin_history.bp,
     admin_login.bp,
     admin_patterns.bp,
+    admin_preview.bp,
 )
 
 MOST_BYTES = 256 * 1024  # of a request's body; `guards.takes_up_to` allows a view more or less

@@ -63,6 +63,11 @@ class Visit(dict[str, Any], SessionMixin):
             self[USER] = sessions.new_token()
         return str(self.token)
 
+    @property
+    def looking(self) -> str | None:
+        """The preview's token, where this request is a look."""
+        return None if self.name == STAFF or self.preview_ends else self.preview
+
 
 class Cookies(SessionInterface):
     """Takes the token out of the cookie of the path's audience, and puts a new one in."""
@@ -114,19 +119,20 @@ def _load(token: str) -> Visitor | None:
 
 
 def preview() -> Session | None:
-    """The live preview of this browser; a cookie whose preview is over goes with this answer."""
-    current = visit()
-    if current.preview is None or current.name == STAFF:
-        return None
-    session = sessions.find(current.preview, g.now)
-    if session is None or not session.preview:
-        current.preview_ends = True
-        return None
-    return session
+    """The live preview that this browser's third cookie stands for. Staff pages do not ask."""
+    token = visit().preview
+    session = sessions.find(token, g.now) if token else None
+    return session if session is not None and session.preview else None
 
 
 def begin_preview(staff: Staff, group: BillingGroup) -> None:
-    """Let this browser look at the customers' pages of a group; whoever it is signed in as stays so."""
+    """Let this browser look at the customers' pages of a group; whoever it is signed in as stays so.
+
+    One that it looked at before is over.
+    """
+    before = preview()
+    if before is not None and before.staff == staff:
+        sessions.end(before, now=g.now)
     visit().preview_begins = sessions.begin_preview(
         staff, group, now=g.now, agent=request.user_agent.string, address=request.remote_addr or ""
     )
@@ -134,6 +140,11 @@ def begin_preview(staff: Staff, group: BillingGroup) -> None:
 
 def end_preview(session: Session, by: history.Actor) -> None:
     sessions.end(session, now=g.now, by=by)
+    drop_preview()
+
+
+def drop_preview() -> None:
+    """Take the third cookie away with this answer."""
     visit().preview_ends = True
 
 
@@ -184,14 +195,17 @@ def sign_out() -> None:
 
 
 def csrf_token() -> str:
-    """The form token of this browser, masked anew each time so that compression cannot tell it (BREACH)."""
+    """The form token of this browser, masked anew each time so that compression cannot tell it (BREACH).
+
+    A preview's forms bear tokens of its own: none of them can be sent as somebody signed in besides.
+    """
     pad = secrets.token_bytes(SECRET_BYTES)
-    return urlsafe_b64encode(pad + _xor(pad, _secret(visit().keep_token()))).decode()
+    return urlsafe_b64encode(pad + _xor(pad, _secret(visit().looking or visit().keep_token()))).decode()
 
 
 def token_fits(given: str | None) -> bool:
     """Whether a form token was made for this browser."""
-    token = visit().token
+    token = visit().looking or visit().token
     if not given or not token or not given.isascii():
         return False
     try:

@@ -21,7 +21,7 @@ from billing import access, attention, dates, history, merchant, sessions, setti
 from billing.settings import OPEN
 from blueprints import cookies, respond
 from models import BillingGroup, Membership, Person, Session
-from records import GroupView, PersonView
+from records import GroupView, PersonView, PreviewView
 
 Parameters = ParamSpec("Parameters")
 Anything = TypeVar("Anything", bound=Callable[..., object])
@@ -56,14 +56,18 @@ def look_around() -> Response | None:
     g.language = g.settings.language
     g.merchant = merchant.view(g.settings)
     for_staff = cookies.is_staff_path(request.path)
-    looks = None if for_staff else cookies.preview()  # before the customers open: that is when a merchant looks
-    if not for_staff and looks is None and not g.settings.portal_enabled and endpoint not in DECIDES_ITSELF:
+    if not for_staff and cookies.visit().preview:  # before the customers open: that is when a merchant looks
+        looks = cookies.preview()
+        if looks is not None and not access.is_locked(looks.staff, g.now, g.settings):
+            _preview(looks)
+            if request.method not in SAFE and request.path != END_OF_PREVIEW:
+                return respond.refused(403, theming.gettext("This is a preview: you look, and nothing is changed."))
+            return None
+        cookies.drop_preview()
+        if request.method not in SAFE:  # meant as a look: never carried out for whoever is signed in besides
+            return respond.redirect("/admin") if request.path == END_OF_PREVIEW else _preview_is_over()
+    if not for_staff and not g.settings.portal_enabled and endpoint not in DECIDES_ITSELF:
         return respond.unavailable()
-    if looks is not None:
-        _preview(looks)
-        if request.method not in SAFE and request.path != END_OF_PREVIEW:
-            return respond.refused(403, theming.gettext("This is a preview: you look, and nothing is changed."))
-        return None
     recognise()
     if g.stage and request.path not in STILL_OPEN[g.stage]:
         return respond.redirect(STILL_OPEN[g.stage][0])
@@ -114,6 +118,10 @@ def _preview(session: Session) -> None:
     g.group, g.role = group, Membership.MANAGE
 
 
+def _preview_is_over() -> Response:
+    return respond.refused(403, theming.gettext("The preview is over. Nothing was changed."))
+
+
 def actor() -> history.Actor:
     """Who acts in this request, and from where: for the history."""
     address = request.remote_addr or ""
@@ -142,7 +150,7 @@ def context() -> dict[str, object]:
         "staff": (g.staff.name or g.staff.email) if g.get("staff") else None,
         "to_do": attention.open_count() if g.get("staff") else None,
         "notices": Notices(g.session) if g.get("session") is not None and not g.stage else [],
-        "preview": bool(g.get("preview")),
+        "preview": PreviewView(group.name, g.session.expires_at) if g.get("preview") else None,
         "current": None,
         "language": language,
         "direction": theming.direction(language),

@@ -6,7 +6,7 @@ import re
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, g, request, url_for
@@ -229,7 +229,9 @@ def show(id: str) -> Response:
         payment = _settle_down(payment, FRESH + CAME_BACK if returned else FRESH)
     shown = payments.view(payment, now=g.now, settings=g.settings)
     can_pay = _may_pay(payment)
-    goes_on = bool(shown.step_url) and can_pay and not returned
+    if g.preview and shown.step_url:  # the provider's page would really take the money: nobody is led there
+        shown = replace(shown, step_url=f"{shown.url}?returned=1")
+    goes_on = bool(shown.step_url) and can_pay and not returned and not g.preview
     if goes_on and shown.step_url and respond.wants_fragment():
         return respond.redirect(shown.step_url)
     moving = shown.state in FRESH or (shown.state in CAME_BACK and not shown.long_unknown)
