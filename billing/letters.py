@@ -124,10 +124,17 @@ def drop(letter: Letter, *, now: datetime) -> None:
 
 
 def resend(letter: Letter, *, now: datetime) -> bool:
-    """Staff send a failed letter again, with the same Message-ID. False where it has not failed."""
+    """Staff send a failed letter again, with the same Message-ID. False where it has not failed.
+
+    It goes to the address it was owed to and nowhere else. A link or password in it that works no longer is not sent:
+    the letter is dropped then (billing/writing.py).
+    """
+    told_of = {"at": letter.created_at.isoformat()} | letter.details  # it still says when that was which it tells of
     with transaction():
         changed: int = (
-            Letter.update(state=Letter.QUEUED, not_before=now, created_at=now, sent_at=None, failure=None)
+            Letter.update(
+                state=Letter.QUEUED, not_before=now, created_at=now, sent_at=None, failure=None, details=told_of
+            )
             .where(Letter.id == letter.id, Letter.state == Letter.FAILED)
             .execute()
         )

@@ -72,7 +72,7 @@ def enrol(letter: LetterView, papers: Papers = ()) -> EmailMessage:
 
 
 def reset(letter: LetterView, papers: Papers = ()) -> EmailMessage:
-    """A link to choose a password; it reads right for who forgot theirs and for who forgot that they have an account."""
+    """A link to choose a password, for who forgot theirs or forgot that they have an account."""
     return _letter(letter, papers)
 
 

@@ -83,7 +83,7 @@ def test_a_switch_takes_the_portal_link_out_of_both_parts(kind: str) -> None:
         assert "Your invoices and payments" not in part
 
 
-@pytest.mark.parametrize("kind", (*ABOUT_PAYMENTS, "refunded"))
+@pytest.mark.parametrize("kind", [*ABOUT_PAYMENTS, "refunded"])
 def test_in_payment_letters_the_portal_link_is_called_manage_my_account(kind: str) -> None:
     text, html = parts(samples.letter(kind))
     assert f"Manage my account:\n{PORTAL}" in text.replace("\r\n", "\n")
@@ -172,7 +172,7 @@ def test_a_letter_about_a_change_says_when_on_what_and_whom_to_call(kind: str) -
     assert "Device" not in parts(samples.letter(kind, device=""))[0]
 
 
-@pytest.mark.parametrize("kind", (*TOLD_OF_A_CHANGE, "locked", "access_refused", "temporary_password"))
+@pytest.mark.parametrize("kind", [*TOLD_OF_A_CHANGE, "locked", "access_refused", "temporary_password"])
 def test_without_a_telephone_it_is_the_merchants_address_to_write_to(kind: str) -> None:
     for part in parts(samples.letter(kind, merchant=replace(samples.HARTWELL, phone=""))):
         assert "Write to Hartwell Garden Services: " in part
@@ -180,7 +180,7 @@ def test_without_a_telephone_it_is_the_merchants_address_to_write_to(kind: str) 
         assert "Ask Hartwell Garden Services." in part
 
 
-@pytest.mark.parametrize("kind", ("password_changed", "factor_changed", "locked"))
+@pytest.mark.parametrize("kind", ["password_changed", "factor_changed", "locked"])
 def test_staff_are_sent_to_a_colleague_and_not_to_their_own_telephone(kind: str) -> None:
     for part in parts(samples.letter(kind, for_staff=True, portal_url="")):
         assert "colleague" in part
