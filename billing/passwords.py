@@ -1,0 +1,283 @@
+"""Passwords, of customers and of staff: checked, chosen, mailed for one sign-in, and locked after ten wrong ones.
+
+Kept as Argon2id. Whoever is refused hears one thing, after the same work: no such name, a wrong password, none chosen
+yet, a temporary one too old, somebody locked out, nobody of whom any group wants to know.
+"""
+
+from __future__ import annotations
+
+import secrets
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from billing import access, history, letters, links, people, sessions, weak_passwords
+from billing import settings as settings_of
+from billing.errors import BadPassword, NotAllowed, SignInRefused
+from billing.settings import Settings
+from database import transaction
+from models import Letter, Person, Session, Staff
+from workers import queue
+
+Who = TypeVar("Who", Person, Staff)
+
+LOCK_AFTER = 10  # wrong ones in a row
+TEMPORARY_LIFE = timedelta(hours=24)
+SHORTEST = 12  # characters; NIST SP 800-63B asks for 8 at least and no composition rules
+LONGEST = 256
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # of a temporary one: nothing that reads as something else
+GROUPS, GROUP = 4, 4  # 79 bits
+TEMPORARY = "temporary_password"
+
+_hasher = PasswordHasher()  # Argon2id with the library's defaults (RFC 9106, low memory)
+# Checked where there is no password to check, so that an unknown name costs the same.
+_nobody = _hasher.hash(secrets.token_hex())
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Whose password it was. A temporary one is spent: it leaves them at "choose a password"."""
+
+    person: Person
+    temporary: bool
+
+
+# --- Checking ---------------------------------------------------------------------------------------------------------
+
+
+def check(name: str, password: str, *, by: history.Actor, now: datetime, settings: Settings) -> Checked:
+    """The person of an e-mail address or user id, and a password. Raises SignInRefused, alike for whatever is wrong."""
+    if not settings.by_password:
+        raise SignInRefused
+    person = named(name)
+    fits = _fits(person, password)
+    places = access.groups(person or Person(id=0, email=""), now, settings)  # asked for nobody too: for the time
+    welcome = bool(places) or settings.enrolment == settings_of.OPEN
+    if person is not None and fits and welcome:
+        temporary = person.password_temporary_until is not None
+        if _accept(person, password, by=by, now=now, settings=settings):
+            return Checked(person, temporary)
+    _refuse(Person, person, by=by, now=now, settings=settings)
+    raise SignInRefused
+
+
+def check_staff(email: str, password: str, *, by: history.Actor, now: datetime, settings: Settings) -> Staff:
+    """The member of staff of an address and a password. Raises SignInRefused, alike for whatever is wrong."""
+    staff = people.staff_by_email(email)
+    fits = _fits(staff, password)
+    good = staff is not None and fits and staff.removed_at is None
+    if staff is not None and good and _accept(staff, password, by=by, now=now, settings=settings):
+        return staff
+    _refuse(Staff, staff, by=by, now=now, settings=settings)
+    raise SignInRefused
+
+
+def named(name: str) -> Person | None:
+    """The person of an e-mail address, or of a user id: which holds no @. One query."""
+    if "@" in name:
+        return people.person_by_email(name)
+    folded = unicodedata.normalize("NFKC", name).strip().lower()
+    found: Person | None = Person.get_or_none(Person.user_id == folded)
+    return found
+
+
+def failed(who: Person | Staff, *, by: history.Actor, now: datetime) -> None:
+    """Count a wrong password, or code of a second factor. The tenth in a row locks."""
+    _refuse(type(who), who, by=by, now=now, settings=settings_of.load())
+
+
+def _accept(who: Who, password: str, *, by: history.Actor, now: datetime, settings: Settings) -> bool:
+    """Take it, unless they are locked, or another press was quicker with a password that is good once.
+
+    Counting wrong ones is a row's business like this is: of guesses made at once those count that came before.
+    """
+    table: Any = type(who)
+    changes: dict[str, Any] = {"failed_sign_ins": 0, "locked_at": None}
+    still = table.locked_at.is_null() | _run_out(table, now, settings)
+    if isinstance(who, Person) and who.password_temporary_until is not None:
+        changes["password_temporary_until"] = now  # its hash stays: it must not be chosen
+        still &= Person.password_temporary_until > now
+    elif _hasher.check_needs_rehash(who.password_hash):
+        changes["password_hash"] = _hasher.hash(_normal(password))
+    with transaction():
+        same = (table.id == who.id) & (table.password_hash == who.password_hash)
+        taken = table.update(changes).where(same, still).execute()
+        if taken:
+            history.record(who, "password_accepted", by=by, now=now)
+    return bool(taken)
+
+
+def _refuse(table: Any, who: Person | Staff | None, *, by: history.Actor, now: datetime, settings: Settings) -> None:
+    """Count it and lock at the tenth. The same statements for nobody as for somebody, for the time they take."""
+    theirs = table.id == (who.id if who else 0)
+    letter: int | None = None
+    with transaction():
+        table.update(failed_sign_ins=0, locked_at=None).where(theirs, _run_out(table, now, settings)).execute()
+        open_ = table.locked_at.is_null()
+        table.update(failed_sign_ins=table.failed_sign_ins + 1).where(theirs, open_).execute()
+        locks = table.update(locked_at=now).where(theirs, open_, table.failed_sign_ins >= LOCK_AFTER).execute()
+        event = "locked" if locks else "sign_in_refused"
+        history.note(table._meta.table_name, who.id if who else 0, event, by=by, now=now)
+        if who is not None and locks:
+            sessions.end_all(who, now=now, by=by, because=sessions.LOCKED)
+            letter = _tell(who, "locked", now)
+        else:
+            Session.update(ended_at=now).where(Session.id == 0).execute()
+            Letter.update(not_before=now).where(Letter.id == 0).execute()
+    # 0 is nobody's: asked all the same, for the time it takes
+    queue.enqueue("workers.letters.send", letter or 0, queue="letters")
+
+
+def _run_out(table: Any, now: datetime, settings: Settings) -> Any:
+    """Whose lock a timer has ended: they begin to count anew."""
+    timed = settings.lockout_ends_by == settings_of.TIMER
+    return (table.locked_at <= now - access.LOCK_LASTS) & (table.id > 0 if timed else table.id == 0)
+
+
+def _fits(who: Person | Staff | None, password: str) -> bool:
+    """Whether it is theirs. One Argon2 check, whoever and whatever it is."""
+    known = who is not None and who.password_hash is not None and len(password) <= LONGEST
+    try:
+        fits = _hasher.verify(who.password_hash if who is not None and known else _nobody, _normal(password[:LONGEST]))
+    except (VerificationError, InvalidHashError):
+        return False
+    return known and fits
+
+
+def _normal(password: str) -> str:
+    """One form for what keyboards write in several (NIST SP 800-63B, 3.1.1.2)."""
+    return unicodedata.normalize("NFKC", password)
+
+
+# --- Choosing ---------------------------------------------------------------------------------------------------------
+
+
+def choose(
+    who: Person | Staff,
+    password: str,
+    *,
+    by: Person | Staff | history.Actor,
+    now: datetime,
+    keep: Session | None = None,
+) -> None:
+    """Give somebody the password they want. Every session but `keep` ends, and they are told by mail.
+
+    Raises BadPassword: too_short, too_long, too_common, too_close, same_as_temporary.
+    """
+    hashed = hash_of(who, password, settings=settings_of.load())
+    with transaction():
+        letter = put(who, hashed, by=by, now=now, keep=keep)
+    queue.enqueue("workers.letters.send", letter or 0, queue="letters")
+
+
+def hash_of(who: Person | Staff, password: str, *, settings: Settings) -> str:
+    """What is kept of a password that somebody (not yet in the books perhaps) wants. Raises BadPassword like `choose`.
+
+    Costs as much as a check, so it comes before the transaction.
+    """
+    password = _normal(password)
+    if len(password) < SHORTEST:
+        raise BadPassword("too_short")
+    if len(password) > LONGEST:
+        raise BadPassword("too_long")
+    own = [who.email, who.email.partition("@")[0], who.name or "", settings.business_name]
+    if isinstance(who, Person):
+        own.append(who.user_id or "")
+        if who.password_temporary_until is not None and _fits(who, password):
+            raise BadPassword("same_as_temporary")
+    if why := weak_passwords.reason(password, own):
+        raise BadPassword(why)
+    return _hasher.hash(password)
+
+
+def put(
+    who: Person | Staff,
+    hashed: str,
+    *,
+    by: Person | Staff | history.Actor,
+    now: datetime,
+    keep: Session | None = None,
+    tell: bool = True,
+) -> int | None:
+    """Make it theirs, in the caller's transaction; the letter to send after it. It ends no lock."""
+    changes: dict[str, Any] = {"password_hash": hashed, "failed_sign_ins": 0}
+    if isinstance(who, Person):
+        changes |= {"password_temporary_until": None, "password_changed_at": now}
+    table: Any = type(who)
+    table.update(changes).where(table.id == who.id).execute()
+    sessions.end_all(who, now=now, but=keep, by=history.actor(by), because=sessions.RESET)
+    history.record(who, "password_set", by=by, now=now)
+    return _tell(who, "password_changed", now) if tell else None
+
+
+# --- What the merchant does -------------------------------------------------------------------------------------------
+
+
+def mail_temporary(person: Person, *, by: Staff | history.Actor, now: datetime) -> None:
+    """Mail a password that is good for one sign-in within 24 hours, in place of the one there is. It ends a lock.
+
+    Nobody at the merchant's sees it: the outbox holds a number from which the letter makes it, the row its hash.
+    Every session of theirs ends. Raises NotAllowed where customers sign in without passwords.
+    """
+    if not settings_of.load().by_password:
+        raise NotAllowed
+    nonce = secrets.token_hex(16)
+    hashed = _hasher.hash(temporary_of(nonce))
+    with transaction():
+        Person.update(
+            password_hash=hashed, password_temporary_until=now + TEMPORARY_LIFE, failed_sign_ins=0, locked_at=None
+        ).where(Person.id == person.id).execute()
+        Letter.update(state=Letter.DROPPED).where(
+            Letter.person == person.id, Letter.kind == TEMPORARY, Letter.state == Letter.QUEUED
+        ).execute()
+        sessions.end_all(person, now=now, by=history.actor(by), because=sessions.RESET)
+        letter = letters.queue(
+            TEMPORARY,
+            cause=f"{TEMPORARY} {person.id} {nonce}",
+            to=person.email,
+            person=person,
+            details={"nonce": nonce},
+            now=now,
+        )
+        history.record(person, "temporary_password_mailed", by=by, now=now)
+    queue.enqueue("workers.letters.send", letter or 0, queue="letters")
+
+
+def temporary_of(nonce: str) -> str:
+    """The temporary password of a nonce: what its letter shows. Only who has our key can make it."""
+    number = int(links.digest(TEMPORARY, nonce), 16)
+    marks = ""
+    for _ in range(GROUPS * GROUP):
+        number, at = divmod(number, len(ALPHABET))
+        marks += ALPHABET[at]
+    return "-".join(marks[at : at + GROUP] for at in range(0, len(marks), GROUP))
+
+
+def unlock(who: Person | Staff, *, by: Staff | history.Actor, now: datetime) -> bool:
+    """Let somebody in again after too many wrong passwords. False where they were not locked out."""
+    table: Any = type(who)
+    with transaction():
+        changed = (
+            table.update(locked_at=None, failed_sign_ins=0)
+            .where(table.id == who.id, table.locked_at.is_null(False))
+            .execute()
+        )
+        if changed:
+            history.record(who, "unlocked", by=by, now=now)
+    return bool(changed)
+
+
+def _tell(who: Person | Staff, kind: str, now: datetime) -> int | None:
+    is_person = isinstance(who, Person)
+    return letters.queue(
+        kind,
+        cause=f"{kind} {'person' if is_person else 'staff'} {who.id} {now.isoformat()}",
+        to=who.email,
+        person=who if is_person else None,
+        staff=None if is_person else who,
+        now=now,
+    )
