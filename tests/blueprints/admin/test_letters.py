@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from billing import settings
-from models import Customer, Invoice, Letter, Membership
+import pytest
+from bs4 import BeautifulSoup
+
+import theming
+from billing import letters, links, settings
+from mail.letters import LETTERS as KINDS
+from models import Customer, Invoice, Letter, Membership, SignIn
 from tests.bills import bill
 from tests.browser import Browser
 from tests.cast import Cast
@@ -86,3 +91,43 @@ def test_a_failed_letter_is_sent_again_once(root: Browser, cast: Cast, invoice: 
     assert Letter.get().state == "queued"
     assert Letter.select().count() == 1
     assert root.post("/admin/letters/999/resends").status_code == 404
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_letter_has_a_name_of_its_own(root: Browser, now: datetime, kind: str) -> None:
+    """Not its code with spaces in it."""
+    failed(kind, now)
+    name = BeautifulSoup(root.get("/admin/health").text, "html.parser").select_one("#letters tbody th")
+    assert name is not None
+    source = (theming.TEMPLATES / "admin" / "_words.html").read_text()
+    assert f'code == "{kind}" %}}{{{{ _("{name.get_text(strip=True)}") }}}}' in source
+
+
+def test_nobody_reads_a_link_or_password_of_a_letter_on_a_page(
+    root: Browser, cast: Cast, invoice: Invoice, now: datetime
+) -> None:
+    """Neither where it lies among the failed, nor at its person, nor among what happened."""
+    row = SignIn.create(purpose=SignIn.RESET, person=cast.ada, created_at=now, link_expires_at=now + timedelta(hours=1))
+    id = letters.queue(
+        "reset", cause="r", to=cast.ada.email, person=cast.ada, group=cast.acme, now=now, details={"sign_in": row.id}
+    )
+    letters.queue(
+        "temporary_password", cause="t", to=cast.ada.email, person=cast.ada, group=cast.acme, now=now,
+        details={"nonce": "n0nce-of-the-password"},
+    )  # fmt: skip
+    Letter.update(state=Letter.FAILED, failure="550 no").execute()
+    pages = ["/admin", "/admin/health", "/admin/attention", "/admin/history", "/admin/customers/C-ACME"]
+    for page in (*pages, "/admin/invoices/2026-0142"):
+        text = root.get(page).text
+        assert "n0nce" not in text
+        assert links.sign_in(row.id) not in text
+        assert links.sign(links.SIGN_IN, row.id) not in text
+    assert root.post(f"/admin/letters/{id}/resends").status_code == 303
+    assert links.sign(links.SIGN_IN, row.id) not in root.follow().text
+
+
+def failed(kind: str, now: datetime) -> None:
+    Letter.create(
+        kind=kind, cause="x", to="a@b.example", state="failed", failure="550 no", not_before=now, created_at=now,
+        message_id="m",
+    )  # fmt: skip
