@@ -229,6 +229,10 @@ class PaymentView:
     customer: str = ""
     pdf_url: str = ""
     at: str = ""  # 14:02, the merchant's time
+    came_by: str = "portal"  # portal, guest, form
+    guest_name: str = ""  # who paid without an account, as they wrote it; as is:
+    guest_email: str = ""
+    written: str = ""  # the reference they wrote on the payment form
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from babel import Locale, UnknownLocaleError
 
 from billing import access, dates, devices, files, invoices, links, merchant, people, sign_ins
 from billing import settings as settings_of
-from billing.payments import showing
+from billing.payments import page_of, showing
 from billing.settings import Settings
 from models import (
     Allocation,
@@ -306,16 +306,22 @@ def _payment(letter: Letter, settings: Settings, now: datetime) -> dict[str, Any
         return None
     if letter.kind == "receipt" and payment.captured <= 0:
         return None  # another currency arrived: that lies before the staff, and there is no amount to confirm yet
+    page = page_of(payment)
+    is_guests = letter.person_id is None and payment.came_by != Payment.PORTAL
     return {
-        "payment": showing.view(payment, now=now, settings=settings),
+        "payment": (
+            showing.view_for_guest(payment, url=page, now=now, settings=settings)
+            if is_guests
+            else showing.view(payment, now=now, settings=settings)
+        ),
         "checked": bool(letter.details.get("checked")) or payment.unknown_told_at is not None,
-        "url": _pay_again(letter, payment) or links.payment(payment.public_id),
+        "url": _pay_again(letter, payment) or page,
     }
 
 
 def _pay_again(letter: Letter, payment: Payment) -> str:
     """After a payment that ended without money: the one invoice it was for. Several: its own page lists them."""
-    if letter.kind != "not_taken":
+    if letter.kind != "not_taken" or payment.came_by == Payment.FORM:
         return ""
     paid_for = [row.invoice_id for row in Allocation.select(Allocation.invoice).where(Allocation.payment == payment.id)]
     return links.pay(paid_for[0], letter.person_id or 0) if len(paid_for) == 1 else ""

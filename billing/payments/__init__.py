@@ -7,7 +7,7 @@ whoever learned it, and the sweep repairs what was interrupted.
 from billing.payments.calling import capture, look_up, store_method
 from billing.payments.outcome import apply_outcome
 from billing.payments.repair import ask, close_page, decide, keep_methods, sweep
-from billing.payments.request import cancel, cancel_later, look_up_later, new_reference, request, try_again
+from billing.payments.request import cancel, cancel_later, look_up_later, new_reference, page_of, request, try_again
 from billing.payments.showing import (
     PaymentPage,
     method_view,
@@ -16,6 +16,7 @@ from billing.payments.showing import (
     receipt_of,
     recent,
     view,
+    view_for_guest,
     views,
     visible_to,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "new_reference",
     "one_visible",
     "page",
+    "page_of",
     "receipt_of",
     "recent",
     "request",
@@ -46,6 +48,7 @@ __all__ = [
     "try_again",
     "under_way",
     "view",
+    "view_for_guest",
     "views",
     "visible_to",
     "wants_doing",

@@ -274,6 +274,17 @@ def new_reference() -> str:
     return f"P-{mark[:4]}-{mark[4:]}"
 
 
+def stopped(settings: Settings) -> str:
+    """Why nobody can pay here just now: "allow_pay_off", "no_gateway"; empty where they can."""
+    if not settings.allow_pay:
+        return "allow_pay_off"
+    try:
+        connections.gateway(taking())
+    except connections.NoGateway:
+        return "no_gateway"
+    return ""
+
+
 def page_of(payment: Payment) -> str:
     """Where its payer looks at a payment: the portal's page, or one of their own for who has no account."""
     if payment.came_by == Payment.FORM:

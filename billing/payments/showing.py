@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -100,6 +100,25 @@ def view(payment: Payment, *, now: datetime, settings: Settings) -> PaymentView:
     return views([payment], now=now, settings=settings)[0]
 
 
+def view_for_guest(payment: Payment, *, url: str, now: datetime, settings: Settings) -> PaymentView:
+    """What somebody without an account may read of the payment they made: no customer, no method, no way to others.
+
+    Of the payment form not even what it pays, so that nobody learns by trying which numbers and amounts there are.
+    """
+    whole = view(payment, now=now, settings=settings)
+    is_form = payment.came_by == Payment.FORM
+    return replace(
+        whole,
+        url=url,
+        allocations=() if is_form else tuple(replace(part, url="") for part in whole.allocations),
+        method=None,
+        credited=None,
+        payer="",
+        customer="",
+        pdf_url="",
+    )
+
+
 def receipt_of(payment: Payment, *, now: datetime, settings: Settings) -> PaymentView | None:
     """What the receipt is made from; None while nothing was paid."""
     return view(payment, now=now, settings=settings) if payment.state == Payment.PAID else None
@@ -193,6 +212,10 @@ def _view(
         payer=payer,
         customer=customer,
         pdf_url=f"/payments/{payment.public_id}.pdf" if payment.state == Payment.PAID else "",
+        came_by=payment.came_by,
+        guest_name=payment.guest_name,
+        guest_email=payment.guest_email or "",
+        written=payment.reference,
     )
 
 
@@ -215,11 +238,12 @@ def _allocations(ids: list[int], today: date, hide_future: bool) -> dict[int, li
 
 
 def _credited(ids: list[int]) -> dict[int, int]:
-    """What of each captured payment became credit, from its own ledger entry."""
+    """What of each captured payment became credit, from its own ledger entry: as it came, or when it was matched."""
     query = (
         LedgerLine.select(LedgerLine.payment, LedgerLine.amount)
         .join(LedgerEntry)
-        .where(LedgerLine.payment.in_(ids), LedgerLine.account == "credit", LedgerEntry.event == "captured")
+        .where(LedgerLine.payment.in_(ids), LedgerLine.account == "credit")
+        .where(LedgerEntry.event.in_(("captured", "matched")))
         .tuples()
     )
     return {payment: -amount for payment, amount in query}
@@ -230,6 +254,8 @@ def _matches(q: str, currency: str) -> Any:
     found = Payment.public_id.contains(word) | Payment.id.in_(
         Allocation.select(Allocation.payment).join(Invoice).where(Invoice.number.contains(q.strip()))
     )
+    for written in (Payment.reference, Payment.guest_name, Payment.guest_email):  # by who paid without an account
+        found |= written.contains(q.strip())
     try:
         found |= Payment.amount == parse(q, currency).minor
     except BadAmount:

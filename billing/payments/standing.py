@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from billing import access, connections
+from billing import access
 from billing.payments.repair import TELL_UNKNOWN_AFTER
+from billing.payments.request import stopped
 from billing.payments.showing import views, visible_to
 from billing.settings import Settings
 from models import Allocation, Invoice, Membership, Payment
@@ -19,16 +20,7 @@ def hindrance(role: str | None, settings: Settings) -> str:
     """Why somebody cannot pay here just now: "role", "allow_pay_off", "no_gateway"; empty where they can."""
     if not access.goes_as_far_as(role, Membership.PAY):
         return "role"
-    if not settings.allow_pay:
-        return "allow_pay_off"
-    try:
-        connection = connections.current()
-        if connection is None:
-            return "no_gateway"
-        connections.gateway(connection)
-    except connections.NoGateway:
-        return "no_gateway"
-    return ""
+    return stopped(settings)
 
 
 def under_way(groups: Sequence[int], invoice: Invoice, *, now: datetime, settings: Settings) -> list[PaymentView]:
