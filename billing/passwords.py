@@ -257,6 +257,13 @@ def temporary_of(nonce: str) -> str:
     return "-".join(marks[at : at + GROUP] for at in range(0, len(marks), GROUP))
 
 
+def still_good(person: Person, nonce: str, *, now: datetime) -> str:
+    """The temporary password of a nonce as long as it would sign its person in, else "". One Argon2 check."""
+    password = temporary_of(nonce)
+    until = person.password_temporary_until
+    return password if until is not None and until > now and _fits(person, password) else ""
+
+
 def unlock(who: Person | Staff, *, by: Staff | history.Actor, now: datetime) -> bool:
     """Let somebody in again after too many wrong passwords. False where they were not locked out."""
     table: Any = type(who)

@@ -12,7 +12,7 @@ from typing import Any
 
 from babel import Locale, UnknownLocaleError
 
-from billing import access, dates, devices, files, invoices, links, merchant, people, sign_ins
+from billing import access, dates, devices, files, invoices, links, merchant, passwords, people, sign_ins
 from billing import settings as settings_of
 from billing.payments import page_of, showing
 from billing.settings import Settings
@@ -162,6 +162,23 @@ def _sign_in(letter: Letter, settings: Settings, now: datetime) -> dict[str, Any
 def _reset(letter: Letter, settings: Settings, now: datetime) -> dict[str, Any] | None:
     """None for a customer too where none signs in by a password any more."""
     return _sign_in(letter, settings, now) if letter.staff_id or settings.by_password else None
+
+
+def _temporary_password(letter: Letter, settings: Settings, now: datetime) -> dict[str, Any] | None:
+    """None once it was used, or replaced by another one or by their own, or is too old."""
+    person = letter.person
+    if person is None or not settings.by_password:
+        return None
+    password = passwords.still_good(person, str(letter.details.get("nonce", "")), now=now)
+    if not password:
+        return None
+    # The way to sign in is the portal link, which a switch takes out of every mail.
+    has_link = settings.portal_enabled and settings.portal_link_in_mails
+    return {
+        "password": password,
+        "until": person.password_temporary_until,
+        "url": links.portal() if has_link else "",
+    }
 
 
 def _invitation(letter: Letter, settings: Settings, now: datetime) -> dict[str, Any] | None:
@@ -332,6 +349,7 @@ ABOUT: dict[str, Callable[[Letter, Settings, datetime], dict[str, Any] | None]] 
     "enrol": _sign_in,
     "email_confirm": _sign_in,
     "reset": _reset,
+    "temporary_password": _temporary_password,
     "invitation": _invitation,
     "locked": _locked,
     "password_changed": _change,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from billing import attention, history, letters, links, settings, writing
+from billing import attention, history, letters, links, passwords, settings, writing
 from billing.history import COMMAND, Actor
 from database import transaction
 from environ import Environ
@@ -137,6 +137,59 @@ def test_customers_get_no_reset_letter_where_nobody_signs_in_by_password(cast: C
     assert writing.material(letter, now=now) is None
     view = material(for_staff, now)
     assert (view.for_staff, view.portal_url) == (True, "")
+
+
+# --- Temporary passwords ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mailed(cast: Cast, now: datetime) -> Letter:
+    passwords.mail_temporary(cast.ada, by=cast.root, now=now)
+    letter: Letter = Letter.get(Letter.kind == "temporary_password")
+    return letter
+
+
+def test_a_temporary_password_is_written_when_it_is_sent_and_signs_in(
+    mailed: Letter, cast: Cast, now: datetime
+) -> None:
+    view = material(mailed, now)
+    assert (view.until, view.url) == (now + timedelta(hours=24), links.portal())
+    assert view.password not in str(mailed.__data__), "the outbox holds none"
+    checked = passwords.check(cast.ada.email, view.password, by=Actor("visitor"), now=now, settings=settings.load())
+    assert (checked.person, checked.temporary) == (cast.ada, True)
+    assert writing.material(Letter.get_by_id(mailed.id), now=now) is None, "it was used"
+
+
+def test_a_temporary_password_is_not_mailed_once_it_is_too_old(mailed: Letter, now: datetime) -> None:
+    assert writing.material(mailed, now=now + timedelta(hours=24)) is None
+
+
+def test_only_the_newest_temporary_password_is_mailed(mailed: Letter, cast: Cast, now: datetime) -> None:
+    passwords.mail_temporary(cast.ada, by=cast.root, now=now + timedelta(minutes=1))
+    Letter.update(state=Letter.FAILED).where(Letter.id == mailed.id).execute()
+    assert letters.resend(mailed, now=now + timedelta(minutes=2))
+    assert writing.material(Letter.get_by_id(mailed.id), now=now + timedelta(minutes=2)) is None
+    newest = Letter.select().order_by(Letter.id.desc()).get()
+    assert material(newest, now + timedelta(minutes=2)).password
+
+
+def test_a_temporary_password_that_another_took_the_place_of_is_not_mailed(
+    mailed: Letter, cast: Cast, now: datetime
+) -> None:
+    passwords.choose(cast.ada, "hedge lawn gravel 41", by=cast.ada, now=now)
+    assert writing.material(Letter.get_by_id(mailed.id), now=now) is None
+
+
+def test_the_portal_link_switch_takes_the_way_to_sign_in_too(mailed: Letter, now: datetime) -> None:
+    save(now, portal_link_in_mails=False)
+    view = material(mailed, now)
+    assert (view.url, view.portal_url) == ("", "")
+    assert view.password
+
+
+def test_where_nobody_signs_in_by_password_none_is_mailed(mailed: Letter, now: datetime) -> None:
+    save(now, sign_in_by=settings.MAIL)
+    assert writing.material(mailed, now=now) is None
 
 
 # --- Invitations ------------------------------------------------------------------------------------------------------
