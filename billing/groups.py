@@ -3,12 +3,63 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from datetime import date, datetime
 
-from billing import history
+from billing import history, links
 from database import retried, transaction
 from models import BillingGroup, Customer, Person, Staff
 from records import PartyView
+
+
+@dataclass(frozen=True)
+class GroupAccess:
+    """A billing group as staff see its way in. `url` is the page where they change it, `portal_url` what they copy."""
+
+    id: str
+    name: str
+    currency: str
+    customer: str
+    customer_url: str
+    url: str
+    portal_url: str
+    since: datetime
+    contract_ended_on: date | None  # may be to come
+    contract_ended: bool
+
+
+def one(customer: str, group: str) -> BillingGroup | None:
+    """A group by its own public id and its customer's."""
+    if not (customer.isprintable() and group.isprintable()):
+        return None
+    found: BillingGroup | None = (
+        BillingGroup.select(BillingGroup, Customer)
+        .join(Customer)
+        .where(BillingGroup.public_id == group, Customer.public_id == customer)
+        .first()
+    )
+    return found
+
+
+def staff_address(group: BillingGroup, customer: Customer) -> str:
+    """The page where staff change who may see a group."""
+    return f"/admin/customers/{customer.public_id}/groups/{group.public_id}"
+
+
+def view(group: BillingGroup, today: date) -> GroupAccess:
+    customer: Customer = group.customer
+    return GroupAccess(
+        id=group.public_id,
+        name=group.name,
+        currency=group.currency,
+        customer=customer.name,
+        customer_url=f"/admin/customers/{customer.public_id}",
+        url=staff_address(group, customer),
+        portal_url=links.company(group.public_id),
+        since=group.created_at,
+        contract_ended_on=group.contract_ended_on,
+        contract_ended=has_ended(group, today),
+    )
 
 
 def group_for(customer: Customer, currency: str, *, by: Staff | Person | history.Actor, now: datetime) -> BillingGroup:

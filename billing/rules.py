@@ -143,15 +143,11 @@ def change_role(rule: AccessRule, role: str, *, by: Staff | history.Actor, now: 
 def one(group: BillingGroup, id: int, text: str) -> AccessRule | None:
     """A rule of this group by its id and by what it says: the number of one that is gone may be another's by now."""
     found: AccessRule | None = AccessRule.get_or_none(AccessRule.id == id, AccessRule.group == group)
-    return found if found is not None and _text(found) == text else None
+    return found if found is not None and text_of(found) == text else None
 
 
 def of(group: BillingGroup, now: datetime) -> list[RuleView]:
     """A group's rules, by domain and address, with who comes in by each. One query."""
-    host_from = fn.LENGTH(Person.email) - fn.LENGTH(AccessRule.domain)  # where "@domain" begins, if it ends so
-    named = (fn.SUBSTR(Person.email, host_from) == SQL("'@'").concat(AccessRule.domain)) & (
-        (AccessRule.local == "") | (Person.email == AccessRule.local.concat("@").concat(AccessRule.domain))
-    )
     theirs = (
         (Membership.person == Person.id)
         & (Membership.group == AccessRule.group)
@@ -164,7 +160,7 @@ def of(group: BillingGroup, now: datetime) -> list[RuleView]:
             fn.COUNT(Membership.removed_at).alias("shut_out"),
             fn.MAX(Person.last_sign_in_at).alias("last_sign_in_at"),
         )
-        .join(Person, JOIN.LEFT_OUTER, on=named)
+        .join(Person, JOIN.LEFT_OUTER, on=_names())
         .join(Membership, JOIN.LEFT_OUTER, on=theirs)
         .where(AccessRule.group == group)
         .group_by(AccessRule.id)
@@ -174,7 +170,7 @@ def of(group: BillingGroup, now: datetime) -> list[RuleView]:
     return [
         RuleView(
             id=row.id,
-            text=(text := _text(row)),
+            text=(text := text_of(row)),
             ascii=folded if (folded := _folded(row)) != text else "",
             kind=row.kind,
             role=row.role,
@@ -185,6 +181,17 @@ def of(group: BillingGroup, now: datetime) -> list[RuleView]:
         )
         for row in rows
     ]
+
+
+def last_sign_ins(groups: list[int]) -> dict[int, datetime]:
+    """When somebody last signed in whom a rule names, by group id. One query."""
+    query = (
+        AccessRule.select(AccessRule.group, fn.MAX(Person.last_sign_in_at))
+        .join(Person, on=_names())
+        .where(AccessRule.group.in_(groups), Person.last_sign_in_at.is_null(False))
+        .group_by(AccessRule.group)
+    )
+    return dict(query.tuples()) if groups else {}
 
 
 # --- What was typed ---------------------------------------------------------------------------------------------------
@@ -235,6 +242,11 @@ def shown(domain: str) -> str:
         return domain
 
 
+def text_of(rule: AccessRule) -> str:
+    """A rule as people read it: the domain, or the address, with its own letters."""
+    return f"{rule.local}@{shown(rule.domain)}" if rule.local else shown(rule.domain)
+
+
 @cache
 def _suffixes() -> PublicSuffixList:
     return PublicSuffixList()
@@ -254,7 +266,7 @@ def _providers() -> tuple[frozenset[str], frozenset[str]]:
 
 def _addresses(group: BillingGroup, domain: str) -> tuple[str, ...]:
     rows = AccessRule.select().where(AccessRule.group == group, AccessRule.domain == domain)
-    return tuple(_text(row) for row in rows.order_by(AccessRule.local))
+    return tuple(text_of(row) for row in rows.order_by(AccessRule.local))
 
 
 def _replace(group: BillingGroup, domain: str, *, by: Staff | history.Actor, now: datetime) -> None:
@@ -297,12 +309,17 @@ def _signed_in(rule: AccessRule, now: datetime) -> list[Person]:
     return list(Person.select().where(mine, Person.id.in_(live)).order_by(Person.id))
 
 
+def _names() -> Expression:
+    """Whether a rule names a person's address, for a join of both tables."""
+    host_from = fn.LENGTH(Person.email) - fn.LENGTH(AccessRule.domain)  # where "@domain" begins, if it ends so
+    at_domain = fn.SUBSTR(Person.email, host_from) == SQL("'@'").concat(AccessRule.domain)
+    return at_domain & (
+        (AccessRule.local == "") | (Person.email == AccessRule.local.concat("@").concat(AccessRule.domain))
+    )
+
+
 def _folded(rule: AccessRule) -> str:
     return f"{rule.local}@{rule.domain}" if rule.local else str(rule.domain)
-
-
-def _text(rule: AccessRule) -> str:
-    return f"{rule.local}@{shown(rule.domain)}" if rule.local else shown(rule.domain)
 
 
 def _record(rule: AccessRule, event: str, *, by: Staff | history.Actor, now: datetime) -> None:

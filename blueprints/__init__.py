@@ -27,6 +27,7 @@ from blueprints import (
     respond,
     throttles,
 )
+from blueprints.admin import access as admin_access
 from blueprints.admin import attention as admin_attention
 from blueprints.admin import customers as admin_customers
 from blueprints.admin import health as admin_health
@@ -55,6 +56,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     preview.bp,
     admin_home.bp,
     admin_customers.bp,
+    admin_access.bp,
     admin_invoices.bp,
     admin_letters.bp,
     admin_payments.bp,
