@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from peewee import Case
 
 from billing import access, history, letters, links, people, sessions, weak_passwords
 from billing import settings as settings_of
 from billing.errors import BadPassword, NotAllowed, SignInRefused
 from billing.settings import Settings
 from database import transaction
-from models import Letter, Person, Session, Staff
+from models import Letter, Passkey, Person, Session, Staff
 from workers import queue
 
 Who = TypeVar("Who", Person, Staff)
@@ -97,6 +98,8 @@ def _accept(who: Who, password: str, *, by: history.Actor, now: datetime, settin
     """
     table: Any = type(who)
     changes: dict[str, Any] = {"failed_sign_ins": 0, "locked_at": None}
+    if isinstance(who, Staff) and _has_second_factor(who):  # else whoever knows the password guesses codes for ever
+        changes["failed_sign_ins"] = Case(None, [(table.locked_at.is_null(), table.failed_sign_ins)], 0)
     still = table.locked_at.is_null() | _run_out(table, now, settings)
     if isinstance(who, Person) and who.password_temporary_until is not None:
         changes["password_temporary_until"] = now  # its hash stays: it must not be chosen
@@ -109,6 +112,10 @@ def _accept(who: Who, password: str, *, by: history.Actor, now: datetime, settin
         if taken:
             history.record(who, "password_accepted", by=by, now=now)
     return bool(taken)
+
+
+def _has_second_factor(staff: Staff) -> bool:
+    return staff.totp_secret is not None or Passkey.select().where(Passkey.staff == staff.id).exists()
 
 
 def _refuse(table: Any, who: Person | Staff | None, *, by: history.Actor, now: datetime, settings: Settings) -> None:
