@@ -30,13 +30,20 @@ def settle(id: int, *, by: Staff | None, now: datetime) -> bool:
     return changed == 1
 
 
-def settle_about(subject: Table, kind: str, *, now: datetime) -> None:
-    """What happened answered the question itself."""
-    Attention.update(settled_at=now).where(
+def settle_about(subject: Table, kind: str, *, now: datetime, by: int | None = None) -> None:
+    """What happened answered the question itself; or what somebody of the staff (`by`, their id) did elsewhere."""
+    Attention.update(settled_at=now, settled_by=by).where(
         Attention.subject_kind == subject._meta.table_name,
         Attention.subject_id == subject.id,
         Attention.kind == kind,
         Attention.settled_at.is_null(),
+    ).execute()
+
+
+def settle_cause(cause: str, *, now: datetime, by: int | None = None) -> None:
+    """The same about one cause, where a thing may have several."""
+    Attention.update(settled_at=now, settled_by=by).where(
+        Attention.cause == cause, Attention.settled_at.is_null()
     ).execute()
 
 

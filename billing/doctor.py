@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 from peewee import JOIN, Case, PeeweeException, Value, fn
 
-from billing import connections, ledger, settings
+from billing import connections, ledger, refunds, settings, suspense
 from billing.payments import claims
 from database import is_sqlite
 from environ import Environ
-from models import Attention, ClockRun, Customer, Import, Invoice, LedgerEntry, LedgerLine, Letter, Payment
+from models import Attention, ClockRun, Customer, Import, Invoice, LedgerEntry, LedgerLine, Letter, Payment, Refund
 from workers import queue
 
 OK, WARN, FAIL = "ok", "warn", "FAIL"
@@ -64,7 +64,7 @@ def check(
     found = list(_database(lacking))
     if found[-1].level == FAIL:
         return found
-    for question in (_ledger, _open, _documents, _credit, _claims, _payments):
+    for question in (_ledger, _open, _documents, _credit, _claims, _payments, _suspense, _refunds):
         found.append(question())
     found += [*_clock(now), *_worker(now), *_mail(now, env), *_gateway(env), *_imports(now), *_inbox(), *_disk(env)]
     if undrawable is not None:
@@ -128,6 +128,16 @@ def _claims() -> Finding:
 def _payments() -> Finding:
     wrong = [Payment.get_by_id(row[0]).public_id for row in ledger.wrong_payments()]
     return _none_wrong("payments", wrong, mark("what every payment took is in the ledger, once"))
+
+
+def _suspense() -> Finding:
+    wrong = [Payment.get_by_id(row[0]).public_id for row in suspense.wrong()]
+    return _none_wrong("suspense", wrong, mark("what waits to be matched of every payment is what the ledger says"))
+
+
+def _refunds() -> Finding:
+    wrong = [Payment.get_by_id(row[0]).public_id for row in [*refunds.wrong(), *refunds.wrong_due()]]
+    return _none_wrong("refunds", wrong, mark("no more was sent back of any payment than it took, and it is booked"))
 
 
 def wrong_documents() -> list[tuple[int, int, int]]:
@@ -195,8 +205,15 @@ def _worker(now: datetime) -> Iterator[Finding]:
         Payment.created_at < now - WAITS_TOO_LONG,
         Payment.not_before.is_null() | (Payment.not_before < now - WAITS_TOO_LONG),
     )
-    if count := late.count():
-        text = mark("payments that have waited for more than five minutes: %(count)s. Is the worker running?")
+    late_refunds = Refund.select().where(
+        Refund.state == Refund.QUEUED,
+        Refund.created_at < now - WAITS_TOO_LONG,
+        Refund.not_before.is_null() | (Refund.not_before < now - WAITS_TOO_LONG),
+    )
+    if count := late.count() + late_refunds.count():
+        text = mark(
+            "payments and refunds that have waited for more than five minutes: %(count)s. Is the worker running?"
+        )
         yield Finding(WARN, "worker", text, {"count": count})
     else:
         yield Finding(OK, "worker", mark("no payment waits for it"))

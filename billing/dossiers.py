@@ -10,12 +10,13 @@ from typing import Any
 
 from peewee import JOIN, ModelSelect
 
-from billing import inbox
+from billing import inbox, refunds, suspense
 from billing.customers import LetterRow, letters_where
 from models import (
     Allocation,
     Attempt,
     BillingGroup,
+    Customer,
     GatewayEvent,
     History,
     Import,
@@ -150,8 +151,15 @@ class EventView:
 
 @dataclass(frozen=True)
 class PaymentDossier:
-    customer: str
+    customer: str  # empty while nobody knows whose payment it is
     customer_url: str
+    came_by: str  # portal, guest, form
+    guest_name: str
+    guest_email: str
+    typed: str  # the reference somebody wrote on the payment form
+    waits: Money | None  # what of it lies in suspense, to be matched or sent back
+    stuck: str  # why it cannot be sent back from here; empty where it can
+    refunds: tuple[refunds.RefundView, ...]
     initiator: str
     rehearsal: bool
     cancel_asked_at: datetime | None
@@ -201,11 +209,19 @@ def of_invoice(invoice: Invoice, *, badges: dict[str, BadgeView], hidden_from: d
 
 
 def of_payment(payment: Payment) -> PaymentDossier:
-    group: BillingGroup = payment.group
+    customer: Customer | None = payment.group.customer if payment.group_id else None
+    waits = suspense.waits(payment)
     attempts = list(Attempt.select().where(Attempt.payment == payment.id).order_by(Attempt.number))
     return PaymentDossier(
-        customer=group.customer.name,
-        customer_url=f"/admin/customers/{group.customer.public_id}",
+        customer=customer.name if customer else "",
+        customer_url=f"/admin/customers/{customer.public_id}" if customer else "",
+        came_by=payment.came_by,
+        guest_name=payment.guest_name,
+        guest_email=payment.guest_email or "",
+        typed=payment.reference,
+        waits=Money(payment.suspense, payment.currency) if waits else None,
+        stuck=refunds.hindrance(payment) if waits else "",
+        refunds=refunds.of(payment),
         initiator=payment.initiator,
         rehearsal=not payment.connection.live,
         cancel_asked_at=payment.cancel_asked_at,

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from peewee import fn
 
-from billing import attention, connections, payments
+from billing import attention, connections, payments, refunds
 from billing.errors import Refusal
 from database import insert_once, transaction
 from gateways.contract import BadSignature, Event, EventKind
-from models import Attempt, Connection, GatewayEvent, Payment
+from models import Attempt, Connection, GatewayEvent, Payment, Refund
 from workers import queue
 
 KEEP_FOREIGN = timedelta(days=30)
@@ -80,12 +80,14 @@ def settle(event: GatewayEvent, now: datetime) -> bool:
     """
     if event.settled_at is not None:
         return True
-    payment, answered = _named(event), True
-    if payment is not None:
+    payment, refund, answered = _named(event), None, True
+    if payment is None and (refund := _refund_named(event)) is not None:
+        payment, answered = refund.payment, refunds.look_up(refund, now=now, theirs=event.theirs)
+    elif payment is not None:
         theirs = event.theirs if event.kind == EventKind.PAYMENT else None
         answered = payments.look_up(payment, now=now, theirs=theirs)
-        if not answered and now - event.received_at < STOP_ASKING:
-            return False
+    if not answered and now - event.received_at < STOP_ASKING:
+        return False
     with transaction():
         changed = (
             GatewayEvent.update(settled_at=now, result="matched" if payment else "foreign")
@@ -93,7 +95,7 @@ def settle(event: GatewayEvent, now: datetime) -> bool:
             .execute()
         )
         if changed and payment is not None:
-            if event.kind in GOES_BACK:
+            if event.kind in GOES_BACK and refund is None:
                 cause = f"money_goes_back {payment.id} {event.kind}"
                 attention.tell("money_goes_back", payment, now=now, cause=cause, event=event.kind)
             if not answered:
@@ -145,4 +147,14 @@ def _named(event: GatewayEvent) -> Payment | None:
             .where(Attempt.connection == event.connection_id, Attempt.theirs == event.theirs)
             .first()
         )
+    return found
+
+
+def _refund_named(event: GatewayEvent) -> Refund | None:
+    """The refund of ours that an event speaks of, likewise."""
+    found: Refund | None = None
+    if event.ours:
+        found = Refund.get_or_none(Refund.secret == event.ours, Refund.connection == event.connection_id)
+    if found is None and event.theirs:
+        found = Refund.get_or_none(Refund.theirs == event.theirs, Refund.connection == event.connection_id)
     return found

@@ -34,6 +34,12 @@ def actor(who: Person | Staff | Actor) -> Actor:
     return Actor("person" if isinstance(who, Person) else "staff", who.id)
 
 
+def staff_id(who: Person | Staff | Actor) -> int | None:
+    """The id of a member of staff; None of anybody else."""
+    found = actor(who)
+    return found.id if found.kind == "staff" else None
+
+
 def record(subject: Table, event: str, *, by: Person | Staff | Actor, now: datetime, **details: Any) -> None:
     """Add a line about a row to the history, in the caller's transaction."""
     note(subject._meta.table_name, subject.id, event, by=by, now=now, **details)

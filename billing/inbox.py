@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from peewee import JOIN
+
 from models import (
     Attention,
     BillingGroup,
@@ -124,15 +126,17 @@ def _with_money(details: dict[str, Any]) -> dict[str, Any]:
 
 def _payments(ids: list[int]) -> list[tuple[int, Subject]]:
     query = (
-        Payment.select(Payment.id, Payment.public_id, Payment.amount, Payment.currency, Customer.name)
-        .join(BillingGroup)
-        .join(Customer)
+        Payment.select(
+            Payment.id, Payment.public_id, Payment.amount, Payment.currency, Customer.name, Payment.guest_name
+        )
+        .join(BillingGroup, JOIN.LEFT_OUTER)
+        .join(Customer, JOIN.LEFT_OUTER)
         .where(Payment.id.in_(ids))
         .tuples()
     )
     return [
-        (id, Subject("payment", ref, customer, f"/admin/payments/{ref}", Money(amount, currency)))
-        for id, ref, amount, currency, customer in query
+        (id, Subject("payment", ref, customer or guest, f"/admin/payments/{ref}", Money(amount, currency)))
+        for id, ref, amount, currency, customer, guest in query
     ]
 
 

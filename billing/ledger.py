@@ -1,14 +1,16 @@
-"""The books: double entry, only ever added. The only writer of ledger lines, `invoice.open` and `group.credit`.
+"""The books: double entry, only ever added. The only writer of ledger lines, `invoice.open`, `group.credit` and
+`payment.suspense`.
 
-A debit is above zero, a credit below it. `post` derives the two columns from the lines it writes, so that they cannot
-disagree; verbs work out the lines under the rows' locks, in the order group, invoices by id. See money.md section 4.
+A debit is above zero, a credit below it. `post` derives the three columns from the lines it writes, so that they cannot
+disagree; verbs work out the lines under the rows' locks, in the order payment, group, invoices by id. See money.md
+section 4.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TypeVar
 
@@ -17,10 +19,11 @@ from peewee import JOIN, Case, fn
 from billing.errors import NotUndoable
 from billing.prepared import insert
 from database import in_transaction, insert_once, is_sqlite, transaction
-from models import BillingGroup, Connection, Invoice, LedgerEntry, LedgerLine, Payment, Table
+from models import BillingGroup, Connection, Invoice, LedgerEntry, LedgerLine, Payment, Refund, Table
 
 RECEIVABLE, CREDIT, CLEARING, ELSEWHERE = "receivable", "credit", "clearing", "elsewhere"
-SALES, TAX, ROUNDING, FEES, SUSPENSE = "sales", "tax", "rounding", "fees", "suspense"
+SALES, TAX, ROUNDING, FEES = "sales", "tax", "rounding", "fees"
+SUSPENSE, REFUNDS_DUE = "suspense", "refunds_due"
 
 Row = TypeVar("Row", bound=Table)
 
@@ -37,6 +40,7 @@ class Line:
     payment: int | None = None
     connection: int | None = None
     currency: str | None = None  # None: the group's
+    placed: bool = True  # False: of money nobody has placed yet, so of no group
 
 
 @dataclass(frozen=True)
@@ -141,14 +145,20 @@ def undo(invoice: Invoice, *, now: datetime, today: date) -> None:
 def captured(payment: Payment, shares: Sequence[tuple[int, int]], amount: int, *, now: datetime, today: date) -> int:
     """Book captured money: each (invoice id, minor units) share as far as given, the rest as credit.
 
-    Shares are worked out by payments.apply_outcome under the invoices' locks. Returns what became credit.
+    Shares are worked out by payments.apply_outcome under the invoices' locks. Returns what became credit. What no group
+    is known for waits in suspense, whole.
     """
     with transaction():
-        group = locked(BillingGroup, payment.group_id)
+        group, cur = _group_of(payment), payment.currency
         rest = amount - sum(share for _, share in shares)
-        lines = [Line(CLEARING, amount, payment=payment.id, connection=payment.connection_id)]
-        lines += [Line(RECEIVABLE, -share, invoice=invoice, payment=payment.id) for invoice, share in shares if share]
-        if rest:
+        lines = [Line(CLEARING, amount, payment=payment.id, connection=payment.connection_id, currency=cur)]
+        if group is None:
+            lines.append(Line(SUSPENSE, -amount, payment=payment.id, currency=cur))
+            rest = 0
+        else:
+            lines += [
+                Line(RECEIVABLE, -share, invoice=invoice, payment=payment.id) for invoice, share in shares if share
+            ]
             lines.append(Line(CREDIT, -rest, payment=payment.id))
         post(f"payment {payment.id}", "captured", group, lines, now=now, today=today)
         return rest
@@ -161,7 +171,7 @@ def captured_otherwise(payment: Payment, amount: int, currency: str, *, now: dat
             Line(CLEARING, amount, payment=payment.id, connection=payment.connection_id, currency=currency),
             Line(SUSPENSE, -amount, payment=payment.id, currency=currency),
         ]
-        post(f"payment {payment.id}", "captured", locked(BillingGroup, payment.group_id), lines, now=now, today=today)
+        post(f"payment {payment.id}", "captured", _group_of(payment), lines, now=now, today=today)
 
 
 def fee(payment: Payment, amount: int, currency: str, connection: Connection, *, now: datetime, today: date) -> None:
@@ -171,20 +181,70 @@ def fee(payment: Payment, amount: int, currency: str, connection: Connection, *,
             Line(FEES, amount, payment=payment.id, connection=connection.id, currency=currency),
             Line(CLEARING, -amount, payment=payment.id, connection=connection.id, currency=currency),
         ]
-        post(f"payment {payment.id}", "fee", BillingGroup.get_by_id(payment.group_id), lines, now=now, today=today)
+        post(f"payment {payment.id}", "fee", _group_of(payment), lines, now=now, today=today)
 
 
-def post(cause: str, event: str, group: BillingGroup, lines: Iterable[Line], *, now: datetime, today: date) -> bool:
-    """Write one entry and bring `open` and `credit` along. False where this event was booked before.
+def matched(
+    payment: Payment, group: BillingGroup, invoice: int | None, share: int, amount: int, *, now: datetime, today: date
+) -> None:
+    """Book that money in suspense is a group's: `share` of it pays the invoice, the rest is credit.
 
-    Inside the caller's transaction. Raises Unbalanced, and the database's own error where `open` or `credit` would
-    fall below zero.
+    The caller holds the locks, and has seen that the whole amount waits and that the share is free.
+    """
+    lines = [
+        Line(SUSPENSE, amount, payment=payment.id, placed=False),
+        Line(RECEIVABLE, -share, invoice=invoice, payment=payment.id),
+        Line(CREDIT, share - amount, payment=payment.id),
+    ]
+    post(f"payment {payment.id}", "matched", group, lines, now=now, today=today)
+
+
+def refund_accepted(refund: Refund, payment: Payment, *, now: datetime, today: date) -> None:
+    """Book that money is to go back: from where it lies, by what the refund means, to what is due to be sent."""
+    lines = [_lies_in(refund, refund.amount), _due(refund, -refund.amount)]
+    post(f"refund {refund.id}", "accepted", _group_of(payment), lines, now=now, today=today)
+
+
+def refund_done(refund: Refund, payment: Payment, *, now: datetime, today: date) -> None:
+    """Book that it went out."""
+    lines = [_due(refund, refund.amount), _out(refund, -refund.amount)]
+    post(f"refund {refund.id}", "done", _group_of(payment), lines, now=now, today=today)
+
+
+def refund_failed(refund: Refund, payment: Payment, *, was_done: bool, now: datetime, today: date) -> None:
+    """Book that it did not go out, or (`was_done`) came back: it lies again where it lay."""
+    came = _out(refund, refund.amount) if was_done else _due(refund, refund.amount)
+    lines = [came, _lies_in(refund, -refund.amount)]
+    post(f"refund {refund.id}", "failed", _group_of(payment), lines, now=now, today=today)
+
+
+def _lies_in(refund: Refund, amount: int) -> Line:
+    """The customer's side of a refund. Other meanings join here, each with its own account (money.md section 4)."""
+    account = {Refund.SUSPENSE: SUSPENSE}[refund.meaning]
+    return Line(account, amount, payment=refund.payment_id, currency=refund.currency, placed=account != SUSPENSE)
+
+
+def _due(refund: Refund, amount: int) -> Line:
+    return Line(REFUNDS_DUE, amount, payment=refund.payment_id, currency=refund.currency)
+
+
+def _out(refund: Refund, amount: int) -> Line:
+    return Line(CLEARING, amount, payment=refund.payment_id, connection=refund.connection_id, currency=refund.currency)
+
+
+def post(
+    cause: str, event: str, group: BillingGroup | None, lines: Iterable[Line], *, now: datetime, today: date
+) -> bool:
+    """Write one entry and bring `open`, `credit` and `suspense` along. False where this event was booked before.
+
+    Inside the caller's transaction. Without a group each line names its currency. Raises Unbalanced, and the database's
+    own error where `open` or `credit` would fall below zero.
     """
     assert in_transaction(), "the books are only written inside a transaction"
-    lines = [line for line in lines if line.amount]
-    sums: dict[str, int] = defaultdict(int)
+    lines = [_in_currency(line, group) for line in lines if line.amount]
+    sums: dict[str | None, int] = defaultdict(int)
     for line in lines:
-        sums[line.currency or group.currency] += line.amount
+        sums[line.currency] += line.amount
     if any(sums.values()):
         raise Unbalanced(f"{cause} {event}: {dict(sums)}")
     if not lines:
@@ -197,9 +257,9 @@ def post(cause: str, event: str, group: BillingGroup, lines: Iterable[Line], *, 
             LedgerLine,
             entry=entry,
             account=line.account,
-            currency=line.currency or group.currency,
+            currency=line.currency,
             amount=line.amount,
-            group=group.id,
+            group=group.id if group is not None and line.placed else None,
             invoice=line.invoice,
             payment=line.payment,
             connection=line.connection,
@@ -208,9 +268,22 @@ def post(cause: str, event: str, group: BillingGroup, lines: Iterable[Line], *, 
     return True
 
 
-def _bring_along(group: BillingGroup, lines: list[Line], today: date) -> None:
+def _in_currency(line: Line, group: BillingGroup | None) -> Line:
+    if line.currency is not None:
+        return line
+    assert group is not None, "a line without a group names its currency"
+    return replace(line, currency=group.currency)
+
+
+def _bring_along(group: BillingGroup | None, lines: list[Line], today: date) -> None:
+    for line in lines:
+        if line.account == SUSPENSE and line.payment:  # in another currency than was asked for there is no column
+            Payment.update(suspense=Payment.suspense - line.amount).where(
+                Payment.id == line.payment, Payment.currency == line.currency
+            ).execute()
     credit = -sum(line.amount for line in lines if line.account == CREDIT)
     if credit:
+        assert group is not None, "credit is a group's"
         BillingGroup.update(credit=BillingGroup.credit + credit).where(BillingGroup.id == group.id).execute()
     owed: dict[int, int] = defaultdict(int)
     for line in lines:
@@ -278,6 +351,11 @@ def _owed(invoice: int | None, amount: int) -> list[Line]:
         return [Line(RECEIVABLE, amount, invoice=invoice)]
     fits = min(locked(Invoice, invoice).open, -amount)
     return [Line(RECEIVABLE, -fits, invoice=invoice), Line(CREDIT, amount + fits, invoice=invoice)]
+
+
+def _group_of(payment: Payment) -> BillingGroup | None:
+    """The payment's group, under its lock; None while nobody knows whose money it is."""
+    return locked(BillingGroup, payment.group_id) if payment.group_id else None
 
 
 def locked(table: type[Row], id: int) -> Row:

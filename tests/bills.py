@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 from accounting.contract import Document, Kind, Line, Party, Tax
-from billing import documents_shown, ledger
+from billing import documents_shown, ledger, refunds, suspense
 from billing.payments import claims
 from database import transaction
 from models import BillingGroup, Invoice, InvoiceVersion
@@ -83,3 +83,6 @@ def books_agree() -> None:
     assert ledger.wrong_open() == []
     assert ledger.wrong_credit() == []
     assert claims.wrong() == []
+    assert suspense.wrong() == []
+    assert refunds.wrong() == []
+    assert refunds.wrong_due() == []

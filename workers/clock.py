@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import database
-from billing import connections, dates, events, imports, letters, payments, sessions, sign_ins
+from billing import connections, dates, events, imports, letters, payments, refunds, sessions, sign_ins
 from models import ClockLock, ClockRun
 from workers import queue
 
@@ -51,6 +51,7 @@ def _pull_changes(now: datetime) -> None:
 DUTIES: tuple[Duty, ...] = (
     Duty("payments.sweep", EVERY_TICK, payments.sweep),
     Duty("payments.keep_methods", timedelta(minutes=10), payments.keep_methods),
+    Duty("refunds.sweep", EVERY_TICK, refunds.sweep),
     Duty("letters.sweep", EVERY_TICK, letters.sweep),
     Duty("events.sweep", timedelta(seconds=30), events.sweep),
     Duty("events.pull", timedelta(hours=1), _pull_changes),

@@ -104,7 +104,7 @@ def cancel_page(attempt: Attempt) -> Told | None:
 def store_method(attempt: Attempt, now: datetime) -> PaymentMethod | None:
     """Keep the method a payment was made with, once however many tell of it. The provider says what it is."""
     payment: Payment = attempt.payment
-    if not payment.keep_method or not attempt.setup or attempt.setup_ended_at:
+    if not payment.keep_method or not attempt.setup or attempt.setup_ended_at or payment.group_id is None:
         return None
     setup = connections.gateway(attempt.connection).lookup_setup(theirs=attempt.setup)
     if setup is None or setup.state is SetupState.OPEN:
@@ -217,12 +217,11 @@ def _call(attempt: Attempt) -> Told:
 
 def _parameters(payment: Payment) -> dict[str, object]:
     """What is asked for, kept with the try so that a repeated call says exactly the same."""
-    group: BillingGroup = payment.group
     common: dict[str, object] = {
         "ours": payment.secret,
         "amount": payment.amount,
         "currency": payment.currency,
-        "payer": asdict(Payer(ours=group.public_id, name=group.name)),
+        "payer": asdict(_payer(payment)),
         "description": payment.public_id,
     }
     if payment.method_id is None:
@@ -235,6 +234,14 @@ def _parameters(payment: Payment) -> dict[str, object]:
         "return_url": return_address(payment) if present else None,
         "mandate": payment.method.mandate,
     }
+
+
+def _payer(payment: Payment) -> Payer:
+    """Who pays: the company, or somebody on the payment form, of whom no more is known than what they wrote."""
+    group: BillingGroup | None = payment.group
+    if group is None:
+        return Payer(ours=payment.public_id, name=payment.guest_name, email=payment.guest_email)
+    return Payer(ours=group.public_id, name=group.name)
 
 
 def _charge_request(told: dict[str, object]) -> ChargeRequest:

@@ -9,7 +9,8 @@ from peewee import ModelSelect
 from models import Payment
 
 ALL, PAID, MOVING, UNKNOWN, NOT_PAID = "all", "paid", "moving", "unknown", "not-paid"
-FILTERS = (ALL, PAID, MOVING, UNKNOWN, NOT_PAID)
+UNMATCHED = "unmatched"  # received, and nobody knows yet whose it is
+FILTERS = (ALL, PAID, MOVING, UNKNOWN, NOT_PAID, UNMATCHED)
 STATES = {
     PAID: (Payment.PAID,),
     MOVING: (Payment.QUEUED, Payment.SENDING, Payment.NEEDS_CUSTOMER, Payment.PROCESSING),
@@ -23,6 +24,8 @@ def everything(which: str = ALL, groups: Sequence[int] | None = None) -> ModelSe
     query = Payment.select()
     if which in STATES:
         query = query.where(Payment.state.in_(STATES[which]))
+    if which == UNMATCHED:
+        query = query.where(Payment.suspense > 0)
     if groups is not None:
         query = query.where(Payment.group.in_(list(groups)))
     return query

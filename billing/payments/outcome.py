@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from billing import attention, dates, history, ledger, letters, settings
+from billing import attention, dates, history, ledger, letters, settings, suspense
 from billing.payments import claims
 from database import retried, transaction
 from gateways.contract import Attempt as Told
@@ -50,7 +50,8 @@ def apply_outcome(
     owed: list[int | None] = []
     with transaction():
         payment = ledger.locked(Payment, attempt.payment_id)
-        ledger.locked(BillingGroup, payment.group_id)
+        if payment.group_id:
+            ledger.locked(BillingGroup, payment.group_id)
         attempt = ledger.locked(Attempt, attempt.id)
         moved = False
         if told.outcome is Outcome.ACTION_REQUIRED and not told.client_step and not attempt.url:
@@ -136,7 +137,9 @@ def _book(payment: Payment, attempt: Attempt, told: Told, held: bool, now: datet
         attention.tell(
             "captured_differs", payment, now=now, asked=payment.amount, captured=amount, captured_currency=currency
         )
-    if not held:
+    if payment.group_id is None and currency == payment.currency:
+        suspense.tell(payment, now=now, amount=amount, currency=currency)
+    elif not held:
         attention.tell("paid_late", payment, now=now, credited=credited, was=payment.state)
 
 

@@ -16,7 +16,7 @@ from billing.payments.request import cancel
 from database import transaction
 from gateways.contract import Attempt as Told
 from gateways.contract import Initiator, MethodKind, Outcome
-from models import Allocation, Attempt, Invoice, Payment, Table
+from models import Allocation, Attempt, Connection, Invoice, Payment, Table
 from workers import queue
 
 ASKS = (0, 30, 120, 600, 3600)  # seconds after the outcome became unknown, then hourly
@@ -231,11 +231,25 @@ def _say_it_is_checked(payment: Payment, now: datetime) -> None:
         queue.enqueue("workers.letters.send", letter, queue="letters")
 
 
-def _next_wait(attempt: Attempt) -> timedelta:
-    """Until the next ask: 0 s, 30 s, 2 min, 10 min, 1 h after the first, then hourly."""
-    if attempt.state == Attempt.PROCESSING or attempt.asked + 1 >= len(ASKS):
+def next_wait(asked: int, *, settling: bool = False) -> timedelta:
+    """Until the next ask: 0 s, 30 s, 2 min, 10 min, 1 h after the first, then hourly; what settles in days, hourly."""
+    if settling or asked + 1 >= len(ASKS):
         return timedelta(seconds=HOURLY)
-    return timedelta(seconds=ASKS[attempt.asked + 1] - ASKS[attempt.asked])
+    return timedelta(seconds=ASKS[asked + 1] - ASKS[asked])
+
+
+def key_window(connection: Connection, payment: Payment) -> timedelta:
+    """How long the provider answers our key with its first answer; an hour's margin, since clocks differ."""
+    kind = MethodKind(payment.method.kind) if payment.method_id else MethodKind.CARD
+    try:
+        able = connections.gateway(connection).capabilities().of(kind, payment.currency)
+    except connections.NoGateway:
+        able = None  # nobody there to repeat it to
+    return timedelta(seconds=max(0, (able.key_window if able else 0) - HOURLY))
+
+
+def _next_wait(attempt: Attempt) -> timedelta:
+    return next_wait(attempt.asked, settling=attempt.state == Attempt.PROCESSING)
 
 
 def _is_still_wanted(attempt: Attempt, now: datetime) -> bool:
@@ -251,11 +265,4 @@ def _is_still_wanted(attempt: Attempt, now: datetime) -> bool:
 
 
 def _key_window(attempt: Attempt) -> timedelta:
-    """How long the provider answers our key with its first answer; an hour's margin, since clocks differ."""
-    payment: Payment = attempt.payment
-    kind = MethodKind(payment.method.kind) if payment.method_id else MethodKind.CARD
-    try:
-        able = connections.gateway(attempt.connection).capabilities().of(kind, payment.currency)
-    except connections.NoGateway:
-        able = None  # nobody there to repeat it to
-    return timedelta(seconds=max(0, (able.key_window if able else 0) - HOURLY))
+    return key_window(attempt.connection, attempt.payment)
