@@ -9,7 +9,9 @@ from typing import Any
 
 from peewee import JOIN, ModelSelect, fn
 
-from billing import invoices, payments
+from billing import access, invoices, payments, rules
+from billing import groups as groups_of
+from billing.groups import GroupAccess
 from billing.settings import Settings
 from models import BillingGroup, Customer, Invoice, Letter, Membership, Payment, Person
 from money import Money
@@ -45,7 +47,7 @@ class CustomerPage:
 
 @dataclass(frozen=True)
 class GroupCard:
-    """A billing group on its customer's page."""
+    """A billing group on its customer's page. `access`: the way in; it says whether the contract is over."""
 
     id: str
     name: str
@@ -55,7 +57,8 @@ class GroupCard:
     overdue: Money
     overdue_count: int
     credit: Money
-    contract_ended_on: date | None
+    access: GroupAccess
+    last_sign_in_at: datetime | None  # of anybody who may see it
 
 
 @dataclass(frozen=True)
@@ -143,11 +146,13 @@ def one(public_id: str) -> Customer | None:
 
 
 def view(customer: Customer, *, now: datetime, today: date, settings: Settings) -> CustomerView:
-    """Everything about one customer, in a fixed number of queries."""
+    """Everything about one customer, in a fixed number of queries and two for each group."""
     groups = list(BillingGroup.select().where(BillingGroup.customer == customer.id).order_by(BillingGroup.id))
+    for group in groups:
+        group.customer = customer
     ids = [group.id for group in groups]
     seen = of_groups(ids, today=today)
-    members = _members(groups, now)
+    members = _members(groups, now, settings)
     return CustomerView(
         row_id=customer.id,
         id=customer.public_id,
@@ -328,6 +333,7 @@ def _cards(groups: list[BillingGroup], today: date) -> tuple[GroupCard, ...]:
         .tuples()
     )
     sums = {group: rest for group, *rest in query} if groups else {}
+    came = _last_sign_ins([group.id for group in groups])
     cards = []
     for group in groups:
         amount, count, overdue, overdue_count = sums.get(group.id, (0, 0, 0, 0))
@@ -341,33 +347,55 @@ def _cards(groups: list[BillingGroup], today: date) -> tuple[GroupCard, ...]:
                 overdue=Money(int(overdue or 0), group.currency),
                 overdue_count=overdue_count or 0,
                 credit=Money(group.credit, group.currency),
-                contract_ended_on=group.contract_ended_on,
+                access=groups_of.view(group, today),
+                last_sign_in_at=came.get(group.id),
             )
         )
     return tuple(cards)
 
 
-def _members(groups: list[BillingGroup], now: datetime) -> tuple[MemberView, ...]:
+def _last_sign_ins(groups: list[int]) -> dict[int, datetime]:
+    """When somebody who may see a group last signed in, by the group's id. Two queries."""
+    if not groups:
+        return {}
+    members = (
+        Membership.select(Membership.group, fn.MAX(Person.last_sign_in_at))
+        .join(Person)
+        .where(Membership.group.in_(groups), Membership.removed_at.is_null(), Person.last_sign_in_at.is_null(False))
+        .group_by(Membership.group)
+    )
+    found = rules.last_sign_ins(groups)
+    for group, at in members.tuples():
+        found[group] = max(at, found.get(group, at))
+    return found
+
+
+def _members(groups: list[BillingGroup], now: datetime, settings: Settings) -> tuple[MemberView, ...]:
+    """People with access, members and those who come in by a rule, by address."""
     if not groups:
         return ()
+    by_id = {group.id: group for group in groups}
     query = (
-        Membership.select(Membership, Person, BillingGroup)
+        Membership.select(Membership, Person)
         .join(Person)
-        .switch(Membership)
-        .join(BillingGroup)
-        .where(Membership.group.in_([group.id for group in groups]))
-        .order_by(Person.email, BillingGroup.id)
+        .where(Membership.group.in_(list(by_id)), Membership.removed_at.is_null())
     )
+    found = [(row.person, row.group_id, row.role, row.expires_at) for row in query]
+    for group in groups:
+        came = access.by_rule(group, now, settings)
+        coming = {person.id for person, _ in came}
+        found = [row for row in found if row[1] != group.id or row[0].id not in coming]  # a pass that is over
+        found += [(person, group.id, role, None) for person, role in came]
     return tuple(
         MemberView(
-            name=row.person.name,
-            email=row.person.email,
-            role=row.role,
-            until=row.expires_at,
-            group=f"{row.group.name} ({row.group.currency})",
-            last_sign_in_at=row.person.last_sign_in_at,
+            name=person.name,
+            email=person.email,
+            role=role,
+            until=until,
+            group=f"{by_id[group].name} ({by_id[group].currency})",
+            last_sign_in_at=person.last_sign_in_at,
         )
-        for row in query
+        for person, group, role, until in sorted(found, key=lambda row: (row[0].email, row[1]))
     )
 
 
