@@ -173,6 +173,7 @@ class Membership(Table):
     """A person's role in a billing group. It goes before what a rule would give; a removed one shuts the rule out."""
 
     VIEW, PAY, MANAGE = "view", "pay", "manage"
+    RANK = {VIEW: 1, PAY: 2, MANAGE: 3}
 
     id = AutoField()
     person = ForeignKeyField(Person, backref="memberships")

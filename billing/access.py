@@ -16,11 +16,11 @@ from peewee import Expression, ModelSelect
 
 from billing import prepared
 from billing import settings as settings_of
-from billing.people import RANK
 from billing.settings import Settings
 from models import AccessRule, BillingGroup, Customer, Membership, Person, Staff
 from records import MemberView
 
+RANK = Membership.RANK
 LOCK_LASTS = timedelta(minutes=30)  # where a timer ends it
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from peewee import JOIN
 
 from models import (
+    AccessRequest,
     Attention,
     BillingGroup,
     Customer,
@@ -17,7 +18,10 @@ from models import (
     ImportItem,
     Invoice,
     Letter,
+    Membership,
     Payment,
+    Person,
+    SignIn,
     Staff,
     Table,
 )
@@ -212,7 +216,78 @@ def _letters(ids: list[int]) -> list[tuple[int, Subject]]:
     return [(id, Subject("letter", to)) for id, to in query]
 
 
+def _people(ids: list[int]) -> list[tuple[int, Subject]]:
+    query = Person.select(Person.id, Person.name, Person.public_id).where(Person.id.in_(ids)).tuples()
+    return [(id, Subject("person", name, url=f"/admin/people/{public_id}")) for id, name, public_id in query]
+
+
+def _memberships(ids: list[int]) -> list[tuple[int, Subject]]:
+    query = (
+        Membership.select(Membership.id, Person.name, Person.public_id, BillingGroup.name)
+        .join(Person)
+        .switch(Membership)
+        .join(BillingGroup)
+        .where(Membership.id.in_(ids))
+        .tuples()
+    )
+    return [
+        (id, Subject("membership", name, company, f"/admin/people/{public_id}"))
+        for id, name, public_id, company in query
+    ]
+
+
+def _staff(ids: list[int]) -> list[tuple[int, Subject]]:
+    query = Staff.select(Staff.id, Staff.name).where(Staff.id.in_(ids)).tuples()
+    return [(id, Subject("staff", name, url="/admin/settings/people")) for id, name in query]
+
+
+def _sign_ins(ids: list[int]) -> list[tuple[int, Subject]]:
+    """A link by whom it was mailed to: a person or one of staff, else the address alone."""
+    query = (
+        SignIn.select(
+            SignIn.id, SignIn.purpose, SignIn.email, Person.name, Person.public_id, Staff.name, BillingGroup.name
+        )
+        .join(Person, JOIN.LEFT_OUTER)
+        .switch(SignIn)
+        .join(Staff, JOIN.LEFT_OUTER)
+        .switch(SignIn)
+        .join(BillingGroup, JOIN.LEFT_OUTER)
+        .where(SignIn.id.in_(ids))
+        .tuples()
+    )
+    return [
+        (
+            id,
+            Subject(
+                "invitation" if purpose == SignIn.INVITE else "sign_in",
+                (email if purpose == SignIn.INVITE else None) or person or staff or email or "",
+                company or "",
+                f"/admin/people/{public_id}" if public_id else "",
+            ),
+        )
+        for id, purpose, email, person, public_id, staff, company in query
+    ]
+
+
+def _requests(ids: list[int]) -> list[tuple[int, Subject]]:
+    query = (
+        AccessRequest.select(AccessRequest.id, AccessRequest.email, AccessRequest.public_id, BillingGroup.name)
+        .join(BillingGroup)
+        .where(AccessRequest.id.in_(ids))
+        .tuples()
+    )
+    return [
+        (id, Subject("access_request", email, company, f"/admin/access-requests/{public_id}"))
+        for id, email, public_id, company in query
+    ]
+
+
 _FINDERS = {
+    "person": _people,
+    "membership": _memberships,
+    "staff": _staff,
+    "sign_in": _sign_ins,
+    "access_request": _requests,
     "payment": _payments,
     "invoice": _invoices,
     "billing_group": _groups,

@@ -1,0 +1,99 @@
+"""The address somebody signs in with, changed: by staff at once, by themselves once the new one is confirmed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from peewee import IntegrityError
+
+from billing import history, letters, sessions, sign_ins
+from billing.errors import NotAllowed, Refusal
+from billing.people.addresses import fold, mask
+from billing.settings import Settings
+from database import retried, transaction
+from models import Person, Session, SignIn, Staff
+from workers import queue
+
+BACK_TO = "/account/sign-in"  # where the confirming link leads
+
+
+class EmailTaken(Refusal):
+    """Somebody else signs in with that address. Staff may know; others are told the same as where it is free."""
+
+    code = "email_taken"
+
+
+@retried
+def change_email(
+    person: Person,
+    email: str,
+    *,
+    by: Staff | Person | history.Actor,
+    now: datetime,
+    but: Session | None = None,
+) -> bool:
+    """Let somebody sign in with another address from now on; whether it is another one. The old one is told by letter.
+
+    They are signed out everywhere but in the session that acts (`but`), and no link mailed to them before opens
+    anything. Raises ValueError where it cannot be an address, EmailTaken.
+    """
+    folded = fold(email)
+    if folded == person.email:
+        return False
+    old = person.email
+    try:
+        with transaction():
+            if Person.select().where(Person.email == folded).exists():
+                raise EmailTaken
+            known_by_it = {"name": folded} if person.name == old else {}
+            if (
+                not Person.update(email=folded, **known_by_it)
+                .where(Person.id == person.id, Person.email == old)
+                .execute()
+            ):
+                return False
+            SignIn.update(replaced_at=now).where(
+                SignIn.person == person.id, SignIn.used_at.is_null(), SignIn.replaced_at.is_null()
+            ).execute()
+            history.record(person, "email_changed", by=by, now=now)
+            sessions.end_all(person, now=now, but=but, by=history.actor(by), because=sessions.ELSEWHERE)
+            letter = letters.queue(
+                "email_changed",
+                cause=f"email_changed {person.id} {now.isoformat()}",
+                to=old,
+                person=person,
+                details={"masked": mask(folded)},
+                now=now,
+            )
+    except IntegrityError:  # somebody else took it at the same moment
+        raise EmailTaken from None
+    person.email = folded
+    queue.enqueue("workers.letters.send", letter or 0, queue="letters")
+    return True
+
+
+def ask_new_email(person: Person, email: str, *, by: Person | history.Actor, now: datetime, settings: Settings) -> None:
+    """Mail a link to the new address. Once it is used, `change_email` makes it theirs; until then nothing changes.
+
+    One that is somebody's already gets no mail, after the same work and in the same words. Raises ValueError where it
+    cannot be an address, NotAllowed where the merchant keeps addresses to himself (`allow_manage_emails`).
+    """
+    if not settings.allow_manage_emails:
+        raise NotAllowed
+    folded = fold(email)
+    letter: int | None = None
+    with transaction():
+        if Person.select().where(Person.email == folded).exists():
+            history.record(person, "email_asked", by=by, now=now)
+        else:
+            row = sign_ins.make(SignIn.EMAIL, now=now, person=person, email=folded, next=BACK_TO)
+            letter = letters.queue(
+                "email_confirm",
+                cause=f"email_confirm {row.id}",
+                to=folded,
+                person=person,
+                details={"sign_in": row.id},
+                now=now,
+            )
+            history.record(person, "email_asked", by=by, now=now)
+    queue.enqueue("workers.letters.send", letter or 0, queue="letters")
