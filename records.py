@@ -185,6 +185,15 @@ class MethodView:
 
 
 @dataclass(frozen=True)
+class PayView:
+    """The pay panel on an invoice's own page: what one may pay with, which is chosen, and the form's token."""
+
+    methods: tuple[MethodView, ...]
+    method: str  # a method's id, "new", or empty: none is chosen yet
+    token: str
+
+
+@dataclass(frozen=True)
 class PasskeyView:
     """A passkey as its owner sees it."""
 
@@ -323,6 +332,7 @@ class LetterView:
     inviter: str = ""  # the person who invites; empty: the merchant
     masked: str = ""  # somebody's new address, as far as the old one may know it
     password: str = field(default="", repr=False)
+    signs_in_by_mail: bool = True  # who opens the invoice is mailed a link, and needs no password
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def material(letter: Letter, *, now: datetime) -> LetterView | None:
         kind=letter.kind,
         message_id=letter.message_id,
         to=letter.to,
-        name=(person or staff).name if person or staff else name,
+        name=_name(letter, name),
         for_staff=for_staff,
         language=_language((person.language if person else None) or settings.language),
         timezone=settings.timezone,
@@ -114,6 +114,16 @@ def is_pdf_original(letter: Letter) -> bool:
         )
         .exists()
     )
+
+
+def _name(letter: Letter, theirs: str) -> str:
+    """Who it is for; `theirs`: as who is nobody of ours calls themselves. Empty where we know only an address.
+
+    Who gave no name is called by their address: a letter to another one must not say which.
+    """
+    who = letter.person or letter.staff
+    name = who.name if who else theirs
+    return "" if "@" in name and name != letter.to else name
 
 
 def _language(wanted: str) -> str:
@@ -296,7 +306,7 @@ def _refunded(letter: Letter, settings: Settings, now: datetime) -> dict[str, An
             on=dates.day(refund.ended_at or refund.created_at, settings.timezone),
             payment=payment.public_id,
         ),
-        "url": links.payment(payment.public_id) if letter.person_id else "",
+        "url": page_of(payment),
     }
 
 
@@ -314,6 +324,7 @@ def _invoice(letter: Letter, settings: Settings, now: datetime) -> dict[str, Any
             invoice, seen_by="customer", settings=settings, today=dates.day(now, settings.timezone)
         ),
         "url": links.pay(invoice.id, letter.person_id or 0),
+        "signs_in_by_mail": settings.by_mail,
     }
 
 
@@ -324,12 +335,12 @@ def _payment(letter: Letter, settings: Settings, now: datetime) -> dict[str, Any
     if letter.kind == "receipt" and payment.captured <= 0:
         return None  # another currency arrived: that lies before the staff, and there is no amount to confirm yet
     page = page_of(payment)
-    is_guests = letter.person_id is None and payment.came_by != Payment.PORTAL
     return {
+        "name": payment.guest_name,
         "payment": (
-            showing.view_for_guest(payment, url=page, now=now, settings=settings)
-            if is_guests
-            else showing.view(payment, now=now, settings=settings)
+            showing.view(payment, now=now, settings=settings)
+            if payment.came_by == Payment.PORTAL
+            else showing.view_for_guest(payment, url=page, now=now, settings=settings)
         ),
         "checked": bool(letter.details.get("checked")) or payment.unknown_told_at is not None,
         "url": _pay_again(letter, payment) or page,
@@ -337,7 +348,10 @@ def _payment(letter: Letter, settings: Settings, now: datetime) -> dict[str, Any
 
 
 def _pay_again(letter: Letter, payment: Payment) -> str:
-    """After a payment that ended without money: the one invoice it was for. Several: its own page lists them."""
+    """After a payment that ended without money: the one invoice it was for. Several: its own page lists them.
+
+    Of the payment form never: that would tell whoever wrote a number that there is such an invoice.
+    """
     if letter.kind != "not_taken" or payment.came_by == Payment.FORM:
         return ""
     paid_for = [row.invoice_id for row in Allocation.select(Allocation.invoice).where(Allocation.payment == payment.id)]

@@ -13,6 +13,7 @@ from database import transaction
 from environ import Environ
 from mail.letters import LETTERS
 from models import (
+    Allocation,
     Connection,
     Letter,
     Membership,
@@ -24,6 +25,7 @@ from models import (
     Staff,
 )
 from records import LetterView
+from tests.bills import bill
 from tests.cast import Cast
 
 LINKED = {
@@ -40,7 +42,7 @@ WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/1
 @pytest.fixture(autouse=True)
 def _open(cast: Cast, env: Environ, now: datetime) -> None:
     links.configure(env)
-    settings.save({"portal_enabled": True, "business_phone": "01234 567890"}, by=COMMAND, now=now)
+    settings.save({"portal_enabled": True, "enrolment": settings.OPEN}, by=COMMAND, now=now)
 
 
 def save(now: datetime, **changes: Any) -> None:
@@ -68,6 +70,7 @@ def linked(kind: str, cast: Cast, now: datetime, **about: Any) -> Letter:
         whose: dict[str, Any] = {}
     else:
         whose = {"person": cast.ada}
+        about = {"email": "new@acme.example" if kind == "email_confirm" else cast.ada.email} | about
     if kind == "invitation":
         about = {"group": cast.acme, "role": Membership.VIEW} | about
     row = link(kind, now, **about, **whose)
@@ -309,6 +312,22 @@ def test_staff_who_send_a_letter_again_do_not_revive_a_dead_link(kind: str, cast
     assert writing.material(again, now=later) is None
 
 
+def test_a_letter_about_an_address_does_not_give_away_the_other_one(cast: Cast, now: datetime) -> None:
+    """Who gave no name is called by their address, which is the new one to the old one's reader, and the other way."""
+    Person.update(name="ada@new.example", email="ada@new.example").where(Person.id == cast.ada.id).execute()
+    to_the_old = owe("email_changed", "ada@acme.example", now, person=cast.ada, details={"masked": "a•••@new.example"})
+    assert material(to_the_old, now).name == ""
+    own = owe("password_changed", "ada@new.example", now, person=cast.ada)
+    assert material(own, now).name == "ada@new.example"
+
+
+def test_an_invoice_letter_promises_a_link_only_where_links_sign_in(cast: Cast, now: datetime) -> None:
+    letter = owe("invoice_issued", cast.ada.email, now, person=cast.ada, invoice=bill(cast.acme, 100, now=now))
+    assert material(letter, now).signs_in_by_mail
+    save(now, sign_in_by=settings.PASSWORD)
+    assert not material(letter, now).signs_in_by_mail
+
+
 # --- Access -----------------------------------------------------------------------------------------------------------
 
 
@@ -357,6 +376,7 @@ def refund(cast: Cast, now: datetime) -> Refund:
         rank=7,
         initiator="guest",
         created_at=now,
+        ended_at=now,
         captured=8650,
         came_by=Payment.FORM,
         guest_name="Gil Guest",
@@ -382,15 +402,51 @@ def refund(cast: Cast, now: datetime) -> Refund:
 def test_money_that_went_back_is_told_to_who_paid_without_an_account(refund: Refund, cast: Cast, now: datetime) -> None:
     letter = owe("refunded", "gil@else.example", now, payment=refund.payment, details={"refund": refund.id})
     view = material(letter, now)
-    assert (view.name, view.url) == ("Gil Guest", "")
+    assert (view.name, view.url) == ("Gil Guest", links.form_payment(refund.payment.id))
     assert view.refund is not None
     assert (view.refund.reference, view.refund.amount.minor, view.refund.payment) == ("R-2B4C-77", 8650, "P-7K3M-92")
     assert view.refund.on == now.date()
 
 
 def test_a_customer_whose_money_went_back_may_look_at_the_payment(refund: Refund, cast: Cast, now: datetime) -> None:
+    Payment.update(came_by=Payment.PORTAL, group=cast.acme, person=cast.ada).execute()
     letter = owe("refunded", cast.ada.email, now, person=cast.ada, details={"refund": refund.id})
     assert material(letter, now).url == links.payment("P-7K3M-92")
+
+
+@pytest.fixture
+def by_guest(refund: Refund, cast: Cast, now: datetime) -> Payment:
+    """Gil paid Acme's invoice 2026-0142."""
+    payment: Payment = refund.payment
+    Allocation.create(payment=payment, invoice=bill(cast.acme, 8650, now=now, number="2026-0142"), amount=8650)
+    Payment.update(group=cast.acme, came_by=Payment.GUEST).where(Payment.id == payment.id).execute()
+    return payment
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"), [("receipt", Payment.PAID), ("declined", Payment.DECLINED), ("being_checked", Payment.UNKNOWN)]
+)
+def test_a_guest_is_led_to_their_own_page_and_told_nothing_of_the_customer(
+    by_guest: Payment, cast: Cast, now: datetime, kind: str, state: str
+) -> None:
+    Payment.update(state=state).execute()
+    view = material(owe(kind, "gil@else.example", now, payment=by_guest, group=cast.acme), now)
+    assert view.url == links.guest_payment(Allocation.get().invoice_id, "P-7K3M-92")
+    assert view.name == "Gil Guest"
+    assert view.payment is not None
+    assert (view.payment.customer, view.payment.method, view.payment.pdf_url) == ("", None, "")
+    assert [part.number for part in view.payment.allocations] == ["2026-0142"]
+
+
+@pytest.mark.parametrize(("kind", "state"), [("receipt", Payment.PAID), ("not_taken", Payment.CANCELLED)])
+def test_who_used_the_payment_form_is_not_told_whether_there_is_such_an_invoice(
+    by_guest: Payment, cast: Cast, now: datetime, kind: str, state: str
+) -> None:
+    Payment.update(state=state, came_by=Payment.FORM).execute()
+    view = material(owe(kind, "gil@else.example", now, payment=Payment.get(), group=cast.acme), now)
+    assert view.url == links.form_payment(by_guest.id)
+    assert view.payment is not None
+    assert (view.payment.allocations, view.payment.credited) == ((), None)
 
 
 @pytest.mark.parametrize("state", [Refund.QUEUED, Refund.SENDING, Refund.UNKNOWN, Refund.FAILED])

@@ -263,6 +263,13 @@ def test_who_paid_without_an_account_gets_no_button_to_a_page_they_cannot_open()
         assert "€1,240.00" in part
 
 
+def test_where_nobody_signs_in_by_mail_an_invoice_letter_promises_no_link() -> None:
+    for part in parts(samples.letter("invoice_issued")):
+        assert "no password is needed" in part
+    for part in parts(samples.letter("invoice_issued", signs_in_by_mail=False)):
+        assert "password" not in part
+
+
 def test_a_sign_in_letter_without_a_code_names_only_the_link() -> None:
     text, html = parts(samples.letter("sign_in", code="", code_minutes=0))
     assert "30 minutes" in text
