@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from peewee import Expression, ModelSelect
 
-from billing import dates, groups, history, letters, people
+from billing import dates, groups, history, letters, people, sign_ins
 from billing import settings as settings_of
 from billing.errors import BadRule
 from database import retried, transaction
@@ -63,16 +63,15 @@ def invite(
         last: SignIn | None = _open(group, now).where(SignIn.email == folded).order_by(SignIn.id.desc()).first()
         if last is not None and (last.role, last.member_until) == (role, until) and now - last.created_at < ONE_PRESS:
             return last
-        SignIn.update(replaced_at=now).where(_same(group, folded)).execute()
-        row: SignIn = SignIn.create(
-            purpose=SignIn.INVITE,
+        row = sign_ins.make(
+            SignIn.INVITE,
             email=folded,
+            life=LIFE,
             name=people.one_line(name),
             group=group,
             role=role,
             member_until=until,
-            created_at=now,
-            link_expires_at=now + LIFE,
+            now=now,
         )
         history.record(row, "invited", by=by, now=now, role=role)
         letter = letters.queue(
@@ -155,10 +154,6 @@ def one(group: BillingGroup, id: int) -> SignIn | None:
 
 def _of(group: BillingGroup) -> Expression:
     return (SignIn.group == group) & (SignIn.purpose == SignIn.INVITE)
-
-
-def _same(group: BillingGroup, email: str) -> Expression:
-    return _of(group) & (SignIn.email == email) & SignIn.replaced_at.is_null() & SignIn.used_at.is_null()
 
 
 def _open(group: BillingGroup, now: datetime) -> ModelSelect:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from peewee import IntegrityError
 
@@ -14,6 +14,7 @@ from database import retried, transaction
 from models import Person, Session, SignIn, Staff
 from workers import queue
 
+LIFE = timedelta(hours=24)  # of the link that confirms it
 BACK_TO = "/account/sign-in"  # where the confirming link leads
 
 
@@ -86,7 +87,7 @@ def ask_new_email(person: Person, email: str, *, by: Person | history.Actor, now
         if Person.select().where(Person.email == folded).exists():
             history.record(person, "email_asked", by=by, now=now)
         else:
-            row = sign_ins.make(SignIn.EMAIL, now=now, person=person, email=folded, next=BACK_TO)
+            row = sign_ins.make(SignIn.EMAIL, email=folded, life=LIFE, person=person, next=BACK_TO, now=now)
             letter = letters.queue(
                 "email_confirm",
                 cause=f"email_confirm {row.id}",

@@ -425,3 +425,26 @@ def test_two_of_staff_who_put_each_other_out_at_once_leave_one(cast: Cast, now: 
             partial(people.remove_staff, cast.root, by=sue, now=now),
         )
         assert len(people.all_staff()) == 1
+
+
+def test_a_new_address_is_asked_about_at_the_new_address_and_nothing_changes(cast: Cast, now: datetime) -> None:
+    people.ask_new_email(cast.ada, "Ada@New.example", by=cast.ada, now=now, settings=Settings(allow_manage_emails=True))
+
+    row, letter = SignIn.get(), Letter.get()
+    assert (row.purpose, row.person, row.email) == (SignIn.EMAIL, cast.ada, "ada@new.example")
+    assert row.link_expires_at == now + timedelta(hours=24)
+    assert (letter.kind, letter.to, letter.details) == ("email_confirm", "ada@new.example", {"sign_in": row.id})
+    assert Person.get_by_id(cast.ada.id).email == "ada@acme.example"
+
+
+def test_an_address_that_is_somebodys_gets_no_mail_and_nobody_hears_of_it(cast: Cast, now: datetime) -> None:
+    people.ask_new_email(cast.ada, cast.vic.email, by=cast.ada, now=now, settings=Settings(allow_manage_emails=True))
+
+    assert (SignIn.select().count(), Letter.select().count()) == (0, 0)
+    assert told() == [("email_asked", "person", cast.ada.id)]
+
+
+def test_where_the_merchant_keeps_addresses_nobody_asks_for_another(cast: Cast, now: datetime) -> None:
+    with pytest.raises(NotAllowed):
+        people.ask_new_email(cast.ada, "ada@new.example", by=cast.ada, now=now, settings=Settings())
+    assert SignIn.select().count() == 0
