@@ -10,6 +10,7 @@ from wtforms import BooleanField, SelectField, StringField, ValidationError
 import theming
 from billing import groups, people, rules, settings
 from billing.errors import BadRule
+from billing.rules import RuleView
 from blueprints import guards, respond
 from blueprints.forms import DayField, Form, mark
 from blueprints.guards import require_proof, require_staff
@@ -89,6 +90,15 @@ def create_rule(customer: str, group: str) -> Response:
     return _back(customer, group)
 
 
+@bp.get("/rules/<int:id>/edit")
+@require_staff
+@require_proof
+def edit_rule(customer: str, group: str, id: int) -> Response:
+    found = _find(customer, group)
+    rule = _seen(found, id)
+    return _edit(found, rule, ChangeForm(formdata=None, role=rule.role))
+
+
 @bp.post("/rules/<int:id>")
 @require_staff
 @require_proof
@@ -98,7 +108,7 @@ def update_rule(customer: str, group: str, id: int) -> Response:
     if rule is None:
         return _gone(customer, group)
     if not form.validate():
-        return _show(found, problems=[(f"role-{id}", theming.gettext(error)) for error in form.role.errors])
+        return _edit(found, _seen(found, id), form, status=422)
     if rules.change_role(rule, form.role.data, by=guards.actor(), now=g.now):
         guards.tell("good", theming.gettext("Saved."))
     return _back(customer, group)
@@ -110,14 +120,11 @@ def update_rule(customer: str, group: str, id: int) -> Response:
 def confirm_delete_rule(customer: str, group: str, id: int) -> Response:
     """Who loses what, before anybody does."""
     found = _find(customer, group)
-    rule = next((rule for rule in rules.of(found, g.now) if rule.id == id), None)
-    if rule is None:
-        abort(404)
     return respond.page(
         "admin/access/delete_rule.html",
         current="customers",
         group=groups.view(found, g.today),
-        rule=rule,
+        rule=_seen(found, id),
         only_invited=g.settings.enrolment == settings.INVITED,
     )
 
@@ -162,6 +169,13 @@ def _find(customer: str, group: str) -> BillingGroup:
     return found
 
 
+def _seen(group: BillingGroup, id: int) -> RuleView:
+    found = next((rule for rule in rules.of(group, g.now) if rule.id == id), None)
+    if found is None:
+        abort(404)
+    return found
+
+
 def _rule(group: BillingGroup, id: int, form: ChangeForm) -> AccessRule | None:
     return rules.one(group, id, form.text.data or "") if id < 2**31 else None
 
@@ -175,16 +189,27 @@ def _back(customer: str, group: str) -> Response:
     return respond.see_other("admin_access.show", customer=customer, group=group)
 
 
+def _edit(group: BillingGroup, rule: RuleView, form: ChangeForm, *, status: int = 200) -> Response:
+    return respond.page(
+        "admin/access/edit_rule.html",
+        status=status,
+        invalid=status == 422,
+        current="customers",
+        group=groups.view(group, g.today),
+        rule=rule,
+        form=form,
+    )
+
+
 def _show(
     group: BillingGroup,
     *,
     form: RuleForm | None = None,
     end_form: EndForm | None = None,
     addresses: tuple[str, ...] = (),
-    problems: list[tuple[str, str]] | None = None,
 ) -> Response:
-    """The page; with a form that was refused, or problems, it is a 422 with everything that was typed."""
-    invalid = bool(form or end_form or problems)
+    """The page; with a form that was refused it is a 422 with everything that was typed."""
+    invalid = form is not None or end_form is not None
     return respond.page(
         "admin/access/show.html",
         status=422 if invalid else 200,
@@ -195,6 +220,5 @@ def _show(
         form=form or RuleForm(formdata=None),
         end_form=end_form or EndForm(formdata=None, on=g.today),
         addresses=addresses,
-        problems=problems or [],
         only_invited=g.settings.enrolment == settings.INVITED,
     )

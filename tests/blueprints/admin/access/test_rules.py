@@ -77,9 +77,11 @@ def test_a_domain_over_addresses_is_offered_to_replace_them(root: Browser, cast:
 
 
 def test_a_role_is_changed(root: Browser, rule: AccessRule) -> None:
+    page = root.get(f"{PAGE}/rules/{rule.id}/edit").text
+    assert '<option value="pay" selected>' in page
     answer = root.post(f"{PAGE}/rules/{rule.id}", {"text": "acme-group.example", "role": "view"})
     assert (answer.status_code, stand()) == (303, [("acme-group.example", "view")])
-    assert '<option value="view" selected>' in root.follow().text
+    assert '<td role="cell">may look</td>' in root.follow().text
 
 
 def test_the_page_that_asks_says_how_many_lose_access(root: Browser, rule: AccessRule, now: datetime) -> None:
