@@ -41,6 +41,7 @@ from blueprints.admin import patterns as admin_patterns
 from blueprints.admin import payments as admin_payments
 from blueprints.admin import preview as admin_preview
 from blueprints.admin import settings as admin_settings
+from blueprints.pay import form as pay_form
 from environ import Environ
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
@@ -51,6 +52,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     invoices.bp,
     payments.bp,
     pay.bp,
+    pay_form.bp,
     payment_methods.bp,
     account.bp,
     preview.bp,

@@ -30,7 +30,12 @@ LONGEST_NEXT = 1000
 WITHOUT_COMPANY = "/welcome"
 ALWAYS_OPEN = ("health.", "hooks.", "static")  # endpoints that need no portal, no session and no settings
 # A link signs in customers and staff alike: the view looks at whose it is before it says that the portal is closed.
-DECIDES_ITSELF = ("login.link", "login.use_link")
+# Guests' links follow a switch of their own.
+DECIDES_ITSELF = (
+    *("login.link", "login.use_link"),
+    *("pay.show", "pay.create_sign_in", "pay.create", "pay.show_payment"),
+    *("pay.create_cancellation", "pay.create_repetition"),
+)
 SAFE = ("GET", "HEAD", "OPTIONS")
 END_OF_PREVIEW = "/preview/end"
 # What is open to somebody who has begun to sign in, by what they still owe: the page that asks for it stands first.

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from billing import attention, dates, history, ledger, letters, settings, suspense
-from billing.payments import claims
+from billing.payments import claims, guests
 from database import retried, transaction
 from gateways.contract import Attempt as Told
 from gateways.contract import Outcome, Severity
@@ -53,7 +53,7 @@ def apply_outcome(
         if payment.group_id:
             ledger.locked(BillingGroup, payment.group_id)
         attempt = ledger.locked(Attempt, attempt.id)
-        moved = False
+        moved = wants_account = False
         if told.outcome is Outcome.ACTION_REQUIRED and not told.client_step and not attempt.url:
             told = replace(told, outcome=Outcome.UNKNOWN)  # a step that leads nowhere
         if told.outcome is Outcome.NOT_SUBMITTED:
@@ -64,10 +64,13 @@ def apply_outcome(
         if moved:
             details = {"decline": told.decline.code} if told.decline else {}
             history.record(payment, str(told.outcome), by=by, now=now, attempt=attempt.number, **details)
+            wants_account = told.outcome in (Outcome.SUCCEEDED, Outcome.PROCESSING) and guests.takes_up_wish(payment)
         payment = Payment.get_by_id(payment.id)
     for letter in owed:
         if letter:
             queue.enqueue("workers.letters.send", letter, queue="letters")
+    if wants_account:
+        guests.ask_for_account(payment, now)
     if moved and payment.state == Payment.UNKNOWN:
         queue.enqueue("workers.payments.ask", attempt.id)
     if told.setup and payment.keep_method and told.outcome in (Outcome.SUCCEEDED, Outcome.PROCESSING):
@@ -102,6 +105,7 @@ def _move(
         _end(payment, told, now)
         if state == Payment.DECLINED:
             owed.append(owe_letter("declined", payment, now, checked=payment.unknown_told_at is not None))
+            owed += guests.declined(payment, now)
         elif payment.unknown_told_at is not None:
             owed.append(owe_letter("not_taken", payment, now))
     if state in (Payment.PAID, Payment.DECLINED, Payment.CANCELLED):
@@ -234,12 +238,13 @@ def _is_believed(payment: Payment, attempt: Attempt, told: Told, now: datetime) 
 def owe_letter(kind: str, payment: Payment, now: datetime, *, checked: bool = False) -> int | None:
     """Owe the payer a letter about a payment; nobody is told the same twice."""
     person = Person.get_or_none(Person.id == payment.person_id) if payment.person_id else None
-    if person is None:
+    to = person.email if person else payment.guest_email
+    if to is None:
         return None
     return letters.queue(
         kind,
         cause=f"payment {payment.id} {kind}",
-        to=person.email,
+        to=to,
         person=person,
         group=payment.group,
         payment=payment,

@@ -1,41 +1,86 @@
-"""Paying from an invoice's mail: the way in to one invoice.
+"""Paying by an invoice's own link: the way in to one invoice, and paying it without an account where that is allowed.
 
-A GET uses nothing up and mails nobody: mail scanners open every link.
+Whoever holds the link sees that invoice's number and what is left of it, never whose it is. A GET uses nothing up and
+mails nobody: mail scanners open every link.
 """
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, abort, g
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
 
-from billing import invoices, links, people, sign_ins
-from billing.errors import LinkUnusable
-from blueprints import guards, respond
+from flask import Blueprint, Response, abort, g, request
+
+import theming
+from billing import invoices, links, payments, people, sign_ins
+from billing.errors import GuestRefused, LinkUnusable, NotFree, Refusal, TokenReused
+from billing.payments import guests
+from blueprints import guards, respond, waiting
 from blueprints.asking import AskForm, carry
+from blueprints.pay.forms import GuestForm
 from blueprints.throttles import limited, this_address
-from models import Invoice, Person
+from models import Invoice, Payment, Person
+from money import BadAmount, Money, from_decimal
+from records import PaymentView
 
 bp = Blueprint("pay", __name__, url_prefix="/pay")
+
+REFERENCE = re.compile(r"[A-Za-z0-9-]{1,16}")
+
+
+@dataclass(frozen=True)
+class Link:
+    """A pay link that was read: its invoice, and the person its mail was for, if anybody of ours."""
+
+    token: str
+    invoice: Invoice
+    recipient: Person | None
+
+    @property
+    def path(self) -> str:
+        return f"/pay/{self.token}"
+
+    @property
+    def next(self) -> str:
+        """Where who signs in goes on to."""
+        return f"/invoices/{self.invoice.address}"
+
+
+def _too_often() -> Response:
+    link = _read((request.view_args or {})["token"])
+    return _panel(link, GuestForm(), code="too_often") if link and g.settings.allow_guest_payment else _expired(None)
+
+
+# --- The way in -------------------------------------------------------------------------------------------------------
 
 
 @bp.get("/<token>")
 def show(token: str) -> Response:
-    """The way to one invoice. It opens nothing by itself: it knows the invoice and whose mail it was in."""
-    found = _invoice_of(token)
-    if found is None:
-        return _expired()
-    invoice, recipient = found
-    if g.person is not None and _may_see(invoice):
-        guards.look_at(invoice.group_id)
-        return respond.redirect(f"/invoices/{invoice.address}")
-    if recipient is None:
-        form = AskForm(formdata=None, next=f"/invoices/{invoice.address}")
-        return respond.page("login/new.html", form=form, invalid=False, invoice_number=invoice.number)
+    """One invoice: paying it where guests may, and the way to sign in for it."""
+    link = _read(token)
+    if _is_closed():
+        return respond.unavailable()
+    if link is None:
+        return _expired(None)
+    if g.settings.portal_enabled and g.person is not None and _may_see(link.invoice):
+        guards.look_at(link.invoice.group_id)
+        return respond.redirect(link.next)
+    if guests.has_expired(link.invoice, g.now, g.settings):
+        return _expired(link)
+    if g.settings.allow_guest_payment:
+        return _panel(link, GuestForm(formdata=None))
+    if link.recipient is None:
+        form = AskForm(formdata=None, next=link.next)
+        return respond.page("login/new.html", form=form, invalid=False, invoice_number=link.invoice.number)
     return respond.page(
-        "pay/show.html",
-        number=invoice.number,
-        masked=people.mask(recipient.email),
-        action=f"/pay/{token}",
-        other=f"/sign-in?next=/invoices/{invoice.address}",
+        "pay/open.html",
+        number=link.invoice.number,
+        masked=people.mask(link.recipient.email),
+        action=link.path,
+        other=f"/sign-in?next={link.next}",
     )
 
 
@@ -44,19 +89,111 @@ def show(token: str) -> Response:
 @limited("pay link", (4, "minute"), (12, "hour"), key=this_address)
 def create_sign_in(token: str) -> Response:
     """Mail a sign-in link to whom the invoice's mail was for."""
-    found = _invoice_of(token)
-    if found is None:
-        return _expired()
-    invoice, recipient = found
-    if recipient is None:
+    link = _read(token)
+    if not g.settings.portal_enabled:
+        return respond.unavailable()
+    if link is None:
+        return _expired(None)
+    if link.recipient is None:
         abort(404)
-    next = f"/invoices/{invoice.address}"
-    sign_ins.ask(recipient.email, next, now=g.now)
-    return respond.see_other("login.code", asked=carry(recipient, next))
+    sign_ins.ask(link.recipient.email, link.next, now=g.now)
+    return respond.see_other("login.code", asked=carry(link.recipient, link.next))
 
 
-def _invoice_of(token: str) -> tuple[Invoice, Person | None] | None:
-    """The invoice of a pay link, and the person its mail was for; a PDF's link names none: then the customer's own.
+# --- Paying as a guest ------------------------------------------------------------------------------------------------
+
+
+@bp.post("/<token>/payments")
+@limited("guest pay", (10, "minute"), (40, "hour"), again=_too_often)
+@limited("guest pay link", (10, "minute"), (30, "hour"), key=this_address, again=_too_often)
+def create(token: str) -> Response:
+    """Pay all that is left of the one invoice: 303 to the payment's page, the same one however often this arrives."""
+    link = _read(token)
+    if _is_closed():
+        return respond.unavailable()
+    if link is None or guests.has_expired(link.invoice, g.now, g.settings):
+        return _expired(link)
+    form = GuestForm()
+    amount = _amount(form.amount.data, link.invoice.currency)
+    if not form.validate() and g.settings.allow_guest_payment:
+        return _panel(link, form, status=422)
+    if not form.has_token or amount is None:
+        return _panel(link, form, code="bad_amount" if form.has_token else "no_token", status=422)
+    try:
+        payment = guests.request(
+            link.invoice,
+            amount=amount,
+            link=token,
+            token=form.token.data,
+            guest=form.guest,
+            by=guards.actor(),
+            settings=g.settings,
+            now=g.now,
+        )
+    except GuestRefused as refusal:
+        if refusal.code == "guest_off":
+            return respond.refused(403, _switched_off())
+        return _panel(link, form, code=refusal.code, status=403 if refusal.code == "closed" else 429)
+    except Refusal as refusal:
+        status = 409 if isinstance(refusal, (TokenReused, NotFree)) or refusal.code == "nothing_to_pay" else 422
+        return _panel(link, form, code=refusal.code, values=refusal.values, status=status)
+    return respond.see_other("pay.show_payment", token=token, id=payment.public_id)
+
+
+@bp.get("/<token>/payments/<id>")
+def show_payment(token: str, id: str) -> Response:
+    """A guest's payment of that very invoice, and of nothing else: first whether money moved."""
+    if _is_closed():
+        return respond.unavailable()
+    found = _find(token, id)
+    if found is None:
+        return _expired(None)
+    link, payment = found
+
+    def more(shown: PaymentView) -> dict[str, Any]:
+        return {"again_url": link.path, "mailed_to": people.mask(shown.guest_email)}
+
+    def view(payment: Payment) -> PaymentView:
+        return _view(link, payment)
+
+    return waiting.status(payment, view, more, can_pay=True, guest=True)
+
+
+@bp.post("/<token>/payments/<id>/cancellation")
+@limited("guest step", (20, "minute"), (100, "hour"))
+def create_cancellation(token: str, id: str) -> Response:
+    """ "Pay another way": nothing sent yet is cancelled, an open page is closed at the provider first."""
+    if _is_closed():
+        return respond.unavailable()
+    found = _find(token, id)
+    if found is None:
+        return _expired(None)
+    _, payment = found
+    payments.cancel_later(payment, by=guards.actor(), now=g.now)
+    return respond.see_other("pay.show_payment", token=token, id=payment.public_id, returned=1)
+
+
+@bp.post("/<token>/payments/<id>/repetition")
+@limited("guest step", (20, "minute"), (100, "hour"))
+def create_repetition(token: str, id: str) -> Response:
+    """ "Try the same payment again": the same attempt under the same key, so never a second charge."""
+    if _is_closed():
+        return respond.unavailable()
+    found = _find(token, id)
+    if found is None:
+        return _expired(None)
+    link, payment = found
+    if not _view(link, payment).can_try_again:
+        return respond.refused(409, theming.gettext("This payment has an answer by now, or is being asked about."))
+    payments.try_again(payment, by=guards.actor(), now=g.now)
+    return respond.see_other("pay.show_payment", token=token, id=payment.public_id)
+
+
+# --- What they share --------------------------------------------------------------------------------------------------
+
+
+def _read(token: str) -> Link | None:
+    """A pay link's invoice, and the person its mail was for; a PDF's link names none: then the customer's own.
 
     None too for an invoice that no customer may see just now: not even its number is told.
     """
@@ -68,9 +205,25 @@ def _invoice_of(token: str) -> tuple[Invoice, Person | None] | None:
     if invoice is None or not _can_be_seen(invoice, [invoice.group_id]):
         return None
     if person_id:
-        return invoice, Person.get_or_none(Person.id == person_id)
+        return Link(token, invoice, Person.get_or_none(Person.id == person_id))
     address = invoices.customer_of(invoice).email
-    return invoice, people.person_by_email(address) if address else None
+    return Link(token, invoice, people.person_by_email(address) if address else None)
+
+
+def _find(token: str, id: str) -> tuple[Link, Payment] | None:
+    """A link and a guest's payment of its invoice; None without a link of ours, 404 for any other payment."""
+    link = _read(token)
+    if link is None:
+        return None
+    payment = guests.of_invoice(link.invoice, id) if REFERENCE.fullmatch(id) else None
+    if payment is None:
+        abort(404)
+    return link, payment
+
+
+def _is_closed() -> bool:
+    """The portal is off, and guests may not pay either: their links follow a switch of their own."""
+    return not (g.settings.portal_enabled or g.settings.allow_guest_payment)
 
 
 def _may_see(invoice: Invoice) -> bool:
@@ -81,5 +234,77 @@ def _can_be_seen(invoice: Invoice, groups: list[int]) -> bool:
     return invoices.visible_to(groups, settings=g.settings, today=g.today).one(invoice.address) is not None
 
 
-def _expired() -> Response:
-    return respond.page("login/expired.html", status=410, asked="", action="")
+def _amount(typed: str | None, currency: str) -> Money | None:
+    try:
+        return Money(from_decimal(typed or "", currency), currency)
+    except BadAmount:
+        return None
+
+
+def _view(link: Link, payment: Payment) -> PaymentView:
+    url = f"{link.path}/payments/{payment.public_id}"
+    return payments.view_for_guest(payment, url=url, now=g.now, settings=g.settings)
+
+
+def _panel(
+    link: Link, form: GuestForm, *, code: str = "", values: dict[str, Any] | None = None, status: int = 200
+) -> Response:
+    """The invoice with what can be paid now; after a refusal with everything that was typed."""
+    invoice: Invoice = Invoice.get_by_id(link.invoice.id)
+    state = _state(invoice)
+    other: Payment | None = (values or {}).get("payment")
+    begun = guests.under_way(invoice, link.token) if state == "moving" else None
+    sign_in_url = f"/sign-in?next={quote(link.next)}" if g.settings.portal_enabled else ""
+    fresh = not form.has_token or code in ("no_token", TokenReused.code)
+    return respond.page(
+        "pay/show.html",
+        {waiting.JOURNEY: "pay/_panel.html"},
+        status=status,
+        invalid=status != 200,
+        number=invoice.number,
+        state=state,
+        amount=Money(invoice.free, invoice.currency),
+        due_on=invoice.due_on,
+        paid_on=invoice.settled_on,
+        form=form,
+        token=secrets.token_urlsafe(18) if fresh else form.token.data,
+        link=link.path,
+        can_enrol=guests.may_ask_for_account(g.settings),
+        hindrance=guests.hindrance(invoice, now=g.now, settings=g.settings) if state == "open" else "",
+        code=code,
+        limit=(values or {}).get("limit"),
+        other=_view(link, other) if other else None,
+        begun=_view(link, begun) if begun else None,
+        masked=people.mask(link.recipient.email) if link.recipient and g.settings.by_mail else "",
+        sign_in_url=sign_in_url,
+        forgot_url=f"/forgot-password?next={quote(link.next)}" if sign_in_url and g.settings.by_password else "",
+    )
+
+
+def _state(invoice: Invoice) -> str:
+    """What there is to do about an invoice: open, moving, paid, cancelled, itself."""
+    if invoice.status == Invoice.VOID:
+        return "cancelled"
+    if invoice.open <= 0 or invoice.kind != Invoice.INVOICE:
+        return "paid"
+    if invoice.pays_itself:
+        return "itself"
+    return "open" if invoice.free else "moving"
+
+
+def _switched_off() -> str:
+    return theming.gettext("Paying without signing in is switched off here. Nothing was taken. Sign in to pay.")
+
+
+def _expired(link: Link | None) -> Response:
+    """None of ours, or too old: where we know whose it was, a new one is one press away."""
+    if link is None:
+        return respond.page("login/expired.html", status=410, asked="", action="")
+    is_open = g.settings.portal_enabled
+    return respond.page(
+        "pay/expired.html",
+        status=410,
+        masked=people.mask(link.recipient.email) if link.recipient and is_open and g.settings.by_mail else "",
+        link=link.path,
+        sign_in_url=f"/sign-in?next={quote(link.next)}" if is_open else "",
+    )

@@ -12,7 +12,7 @@ from flask import Flask
 
 import portal
 from billing import connections, dates, history, links, settings
-from blueprints import payments
+from blueprints import waiting
 from environ import Environ
 from models import Connection
 from tests.browser import Browser
@@ -102,5 +102,5 @@ def provider(desk: Connection, env: Environ, tmp_path: Path, clock: Clock) -> It
         sandbox.start()
         env.sandbox_file.write_text(sandbox.url)
         patch.setattr(connections, "CALL_TIMEOUT", 1.0)
-        patch.setattr(payments, "WAIT", 0.0)
+        patch.setattr(waiting, "WAIT", 0.0)
         yield sandbox
