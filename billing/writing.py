@@ -122,6 +122,8 @@ def _name(letter: Letter, theirs: str) -> str:
     Who gave no name is called by their address: a letter to another one must not say which.
     """
     who = letter.person or letter.staff
+    if who is None and LOOKS_LIKE_A_LINK.search(theirs):
+        return ""  # a payment without an account is no way either
     name = who.name if who else theirs
     return "" if "@" in name and name != letter.to else name
 

@@ -333,7 +333,7 @@ def ask_for_account(payment: Payment, now: datetime) -> None:
     paid = Invoice.select().join(Allocation).where(Allocation.payment == payment.id).first()
     sign_ins.ask_account(
         name=payment.guest_name,
-        email=payment.guest_email,
+        email=payment.guest_email or "",
         next=f"/invoices/{paid.address}" if paid and payment.came_by == Payment.GUEST else "/",
         by=history.Actor("visitor"),
         now=now,
