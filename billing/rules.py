@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import idna
-from peewee import JOIN, SQL, Expression, IntegrityError, fn
+from peewee import JOIN, Expression, IntegrityError, fn
 from publicsuffixlist import PublicSuffixList
 
 from billing import access, dates, groups, history, people, sessions
 from billing import settings as settings_of
 from billing.errors import BadRule
 from billing.settings import Settings
-from database import in_transaction, insert_once, retried, transaction
+from database import in_transaction, insert_once, is_sqlite, retried, transaction
 from models import AccessDomain, AccessRule, BillingGroup, Membership, Person, Session, Staff
 
 PUBLIC_MAIL = Path(__file__).with_name("public_mail_domains.txt")
@@ -147,51 +147,55 @@ def one(group: BillingGroup, id: int, text: str) -> AccessRule | None:
 
 
 def of(group: BillingGroup, now: datetime) -> list[RuleView]:
-    """A group's rules, by domain and address, with who comes in by each. One query."""
-    theirs = (
+    """A group's rules, by domain and address, with who comes in by each. Two queries."""
+    decided = (
         (Membership.person == Person.id)
-        & (Membership.group == AccessRule.group)
+        & (Membership.group == group)
         & (Membership.removed_at.is_null(False) | Membership.expires_at.is_null() | (Membership.expires_at > now))
     )
-    rows = (
-        AccessRule.select(
-            AccessRule,
-            fn.COUNT(Person.id).filter(Membership.id.is_null()).alias("people"),
-            fn.COUNT(Membership.removed_at).alias("shut_out"),
-            fn.MAX(Person.last_sign_in_at).alias("last_sign_in_at"),
-        )
-        .join(Person, JOIN.LEFT_OUTER, on=_names())
-        .join(Membership, JOIN.LEFT_OUTER, on=theirs)
-        .where(AccessRule.group == group)
-        .group_by(AccessRule.id)
-        .order_by(AccessRule.domain, AccessRule.local)
-        .objects()
+    found = list(AccessRule.select().where(AccessRule.group == group).order_by(AccessRule.domain, AccessRule.local))
+    query = (
+        Person.select(Person.email, Person.last_sign_in_at, Membership.id, Membership.removed_at)
+        .join(Membership, JOIN.LEFT_OUTER, on=decided)
+        .where(_host().in_({rule.domain for rule in found}))
     )
+    named: dict[int, list[tuple[datetime | None, int | None, datetime | None]]] = {rule.id: [] for rule in found}
+    by_address = {_folded(rule): rule.id for rule in found}
+    for email, *rest in query.tuples() if found else ():
+        id = by_address.get(email.partition("@")[2], by_address.get(email))
+        if id is not None:
+            named[id].append(tuple(rest))
     return [
         RuleView(
-            id=row.id,
-            text=(text := text_of(row)),
-            ascii=folded if (folded := _folded(row)) != text else "",
-            kind=row.kind,
-            role=row.role,
-            since=row.created_at,
-            last_sign_in_at=row.last_sign_in_at,
-            people=row.people,
-            shut_out=row.shut_out,
+            id=rule.id,
+            text=(text := text_of(rule)),
+            ascii=folded if (folded := _folded(rule)) != text else "",
+            kind=rule.kind,
+            role=rule.role,
+            since=rule.created_at,
+            last_sign_in_at=max((came for came, _, _ in named[rule.id] if came is not None), default=None),
+            people=sum(membership is None for _, membership, _ in named[rule.id]),
+            shut_out=sum(removed is not None for _, _, removed in named[rule.id]),
         )
-        for row in rows
+        for rule in found
     ]
 
 
 def last_sign_ins(groups: list[int]) -> dict[int, datetime]:
-    """When somebody last signed in whom a rule names, by group id. One query."""
-    query = (
-        AccessRule.select(AccessRule.group, fn.MAX(Person.last_sign_in_at))
-        .join(Person, on=_names())
-        .where(AccessRule.group.in_(groups), Person.last_sign_in_at.is_null(False))
-        .group_by(AccessRule.group)
+    """When somebody last signed in whom a rule names, by group id. Two queries."""
+    theirs: dict[str, set[int]] = {}  # group ids, by the domain or address that is let in
+    hosts = set()
+    for rule in AccessRule.select().where(AccessRule.group.in_(groups)) if groups else ():
+        theirs.setdefault(_folded(rule), set()).add(rule.group_id)
+        hosts.add(rule.domain)
+    came = Person.select(Person.email, Person.last_sign_in_at).where(
+        _host().in_(hosts), Person.last_sign_in_at.is_null(False)
     )
-    return dict(query.tuples()) if groups else {}
+    found: dict[int, datetime] = {}
+    for email, at in came.tuples() if hosts else ():
+        for group in theirs.get(email, set()) | theirs.get(email.partition("@")[2], set()):
+            found[group] = max(at, found.get(group, at))
+    return found
 
 
 # --- What was typed ---------------------------------------------------------------------------------------------------
@@ -309,13 +313,10 @@ def _signed_in(rule: AccessRule, now: datetime) -> list[Person]:
     return list(Person.select().where(mine, Person.id.in_(live)).order_by(Person.id))
 
 
-def _names() -> Expression:
-    """Whether a rule names a person's address, for a join of both tables."""
-    host_from = fn.LENGTH(Person.email) - fn.LENGTH(AccessRule.domain)  # where "@domain" begins, if it ends so
-    at_domain = fn.SUBSTR(Person.email, host_from) == SQL("'@'").concat(AccessRule.domain)
-    return at_domain & (
-        (AccessRule.local == "") | (Person.email == AccessRule.local.concat("@").concat(AccessRule.domain))
-    )
+def _host() -> Expression:
+    """The domain of a person's address, which holds one @."""
+    at = (fn.INSTR if is_sqlite() else fn.STRPOS)(Person.email, "@")
+    return fn.SUBSTR(Person.email, at + 1)
 
 
 def _folded(rule: AccessRule) -> str:

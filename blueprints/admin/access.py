@@ -86,7 +86,10 @@ def create_rule(customer: str, group: str) -> Response:
     except BadRule as refusal:
         form.text.errors = [WRONG[refusal.code]]
         return _show(found, form=form, addresses=refusal.values.get("addresses", ()))
-    guards.tell("good", theming.gettext("%(who)s may sign in now.", who=rules.text_of(rule)))
+    if g.settings.enrolment == settings.INVITED:
+        guards.tell("warn", theming.gettext("Added. Only invited people may sign in, so it opens nothing just now."))
+    else:
+        guards.tell("good", theming.gettext("%(who)s may sign in now.", who=rules.text_of(rule)))
     return _back(customer, group)
 
 

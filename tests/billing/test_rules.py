@@ -255,7 +255,7 @@ def test_a_rule_tells_who_comes_by_it_and_who_came_last(add: Add, cast: Cast, no
     }
 
 
-def test_rules_cost_one_query_however_many(add: Add, cast: Cast, now: datetime, db: Any, monkeypatch: Any) -> None:
+def test_rules_cost_two_queries_however_many(add: Add, cast: Cast, now: datetime, db: Any, monkeypatch: Any) -> None:
     for n in range(30):
         add(f"company-{n}.com")
         visitor(f"a@company-{n}.com", now)
@@ -268,7 +268,22 @@ def test_rules_cost_one_query_however_many(add: Add, cast: Cast, now: datetime, 
 
     monkeypatch.setattr(db, "execute_sql", listen)
     assert sum(rule.people for rule in rules.of(cast.acme, now)) == 30
-    assert len(asked) == 1
+    assert len(asked) == 2
+
+
+def test_a_group_knows_when_somebody_last_came_by_its_rules(add: Add, cast: Cast, now: datetime) -> None:
+    add("company.com")
+    add("solo@company.com", group=cast.globex)
+    add("solo@sub.company.com")
+    visitor("solo@company.com", now, last_sign_in_at=now - timedelta(days=2))
+    visitor("other@company.com", now, last_sign_in_at=now - timedelta(days=1))
+    visitor("new@company.com", now)
+    visitor("other@sub.company.com", now, last_sign_in_at=now)
+    assert rules.last_sign_ins([cast.acme.id, cast.globex.id]) == {
+        cast.acme.id: now - timedelta(days=1),
+        cast.globex.id: now - timedelta(days=2),
+    }
+    assert rules.last_sign_ins([]) == {}
 
 
 def test_a_changed_role_holds_at_once(add: Add, cast: Cast, now: datetime, listed: Settings) -> None:
