@@ -23,11 +23,11 @@ import pytest
 
 import database
 import environ
-from billing import dates, files, letters, links, settings, sign_ins
+from billing import dates, files, letters, links, passwords, settings, sign_ins
 from billing.history import COMMAND
 from database import transaction
 from mail import transport
-from models import Allocation, Attempt, Connection, Invoice, InvoiceFile, Letter, Payment, PaymentMethod, SignIn
+from models import Allocation, Attempt, Connection, Invoice, InvoiceFile, Letter, Payment, PaymentMethod, Person, SignIn
 from portal import create_app
 from tests.bills import bill
 from tests.cast import Cast
@@ -47,6 +47,9 @@ PAYMENT_KINDS = {
     "not_taken": Payment.CANCELLED,
 }
 KINDS = ("sign_in", "invoice_issued", *PAYMENT_KINDS)
+LINKED = {"enrol": SignIn.ENROL, "reset": SignIn.RESET, "invitation": SignIn.INVITE, "email_confirm": SignIn.EMAIL}
+GETTING_IN = (*LINKED, "access_allowed", "temporary_password")
+WITHOUT_BUTTON = ("locked", "password_changed", "email_changed", "factor_changed", "access_refused")
 
 Owe = Callable[..., int]
 Use = Callable[[str], None]
@@ -129,7 +132,22 @@ def owe(cast: Cast, now: datetime, use: Use) -> Owe:
         if kind == "sign_in":
             sign_ins.ask(cast.ada.email, "", now=now)
             return int(Letter.get(Letter.kind == "sign_in").id)
-        if kind == "invoice_issued":
+        if kind == "temporary_password":
+            passwords.mail_temporary(cast.ada, by=COMMAND, now=now)
+            return int(Letter.get(Letter.kind == kind).id)
+        if kind == "locked":
+            Person.update(locked_at=now).where(Person.id == cast.ada.id).execute()
+        if kind in LINKED:
+            email = "new@acme.example" if kind == "email_confirm" else cast.ada.email
+            role = "view" if kind == "invitation" else None
+            row = SignIn.create(
+                purpose=LINKED[kind], person=cast.ada, email=email, group=cast.acme, role=role, created_at=now,
+                link_expires_at=now + timedelta(hours=1),
+            )  # fmt: skip
+            about = {"details": {"sign_in": row.id}}
+        elif kind in (*WITHOUT_BUTTON, "access_allowed"):
+            about = {"details": {"what": "passkey_added", "masked": "a•••@new.example"}}
+        elif kind == "invoice_issued":
             about = {"invoice": bill(cast.acme, 8650, now=now, number="2026-0142")} | about
         else:
             about = {"payment": payment(kind)} | about
@@ -157,7 +175,7 @@ def both(message: EmailMessage) -> list[str]:
     return [part.get_content() for part in parts if part]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS + GETTING_IN + WITHOUT_BUTTON)
 def test_every_letter_arrives_with_links_that_lead_somewhere(
     mailbox: Mailbox, use: Use, owe: Owe, env: Any, kind: str
 ) -> None:
@@ -170,7 +188,8 @@ def test_every_letter_arrives_with_links_that_lead_somewhere(
     for part in both(message):
         found = {address.rstrip(".") for address in re.findall(r"https?://[^\s\"<>]+", part)}
         assert f"{URL}/sign-in" in found
-        assert len(found) == 2, "the way to the portal, and what the letter is about"
+        # the way to the portal, and what the letter is about
+        assert len(found) == (1 if kind in WITHOUT_BUTTON or kind == "temporary_password" else 2)
         for address in found:
             assert address.startswith(f"{URL}/")
             assert routes.test(urlsplit(address).path, "GET"), address
@@ -254,6 +273,25 @@ def test_the_code_and_the_link_of_a_sign_in_letter_work(
     assert code
     assert sign_ins.peek(link[1]).person_id == cast.ada.id
     assert sign_ins.use_code(cast.ada.email, code[1], now=now).person_id == cast.ada.id
+
+
+def test_a_guest_gets_a_receipt_that_says_nothing_of_the_customer(
+    mailbox: Mailbox, use: Use, owe: Owe, now: datetime
+) -> None:
+    use(mailbox.url)
+    id = owe("receipt")
+    Payment.update(came_by=Payment.GUEST, person=None, guest_name="Gil", guest_email="gil@else.example").execute()
+    Letter.update(person=None, to="gil@else.example").execute()
+    send_job(id)
+    (message,) = mailbox.arrived
+    assert str(message["To"]) == "Gil <gil@else.example>"
+    for part in both(message):
+        assert links.guest_payment(Invoice.get().id, "P-7K3M-92") in part
+        assert "Visa" not in part
+        assert "Acme" not in part
+    (paper,) = message.iter_attachments()
+    with pikepdf.open(io.BytesIO(paper.get_content())) as pdf:
+        assert "Acme" not in str(pdf.docinfo)
 
 
 def test_staff_get_a_link_and_no_way_to_the_portal(
