@@ -237,9 +237,9 @@ def _parameters(payment: Payment) -> dict[str, object]:
 
 
 def _payer(payment: Payment) -> Payer:
-    """Who pays: the company, or somebody on the payment form, of whom no more is known than what they wrote."""
+    """Who pays: the company; or somebody without an account, who is told no company's name, as they wrote it."""
     group: BillingGroup | None = payment.group
-    if group is None:
+    if group is None or payment.came_by != Payment.PORTAL:
         return Payer(ours=payment.public_id, name=payment.guest_name, email=payment.guest_email)
     return Payer(ours=group.public_id, name=group.name)
 
