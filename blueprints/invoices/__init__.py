@@ -7,7 +7,7 @@ import re
 from flask import Blueprint, Response, abort, g
 
 from billing import invoices, payments
-from blueprints import guards, paging, papers, respond
+from blueprints import guards, paging, papers, paying, respond
 from blueprints.guards import require_person
 from models import Invoice
 from records import InvoiceView
@@ -47,11 +47,15 @@ def show(number: str) -> Response:
     if not g.preview:
         invoices.mark_viewed(invoice, now=g.now)
     shown = _view(invoice)
+    hindrance = payments.hindrance(g.role, g.settings)
     return respond.page(
         "invoices/show.html",
         current="invoices",
         invoice=invoices.with_pdf_size(shown, len(papers.invoice_pdf(invoice, shown))),
-        hindrance=payments.hindrance(g.role, g.settings),
+        hindrance=hindrance,
+        pay=paying.panel(invoice.group_id)
+        if shown.free.minor > 0 and not hindrance and not shown.pays_itself
+        else None,
         under_way=payments.under_way([invoice.group_id], invoice, now=g.now, settings=g.settings),
     )
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-import secrets
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, g, request, url_for
 
 import theming
-from billing import connections, groups, invoices, payment_methods, payments, people
+from billing import groups, invoices, payment_methods, payments, people
 from billing.errors import MethodUnusable, NotFree, PaidJustNow, Refusal, TokenReused
-from blueprints import guards, paging, respond, throttles
+from blueprints import guards, paging, paying, respond, throttles, waiting
 from blueprints.guards import require_person, require_role
 from documents import cache, pdf
 from models import Invoice, Payment, PaymentMethod
@@ -25,12 +23,6 @@ bp = Blueprint("payments", __name__, url_prefix="/payments")
 
 ADDRESS = re.compile(r"[A-Za-z0-9_-]+")
 TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}")
-NEW = "new"  # instead of a stored method: the provider's page
-WAIT, LOOK_EVERY = 1.5, 0.06  # seconds: how long a status page waits for the job, and how often it looks
-QUICK_POLLS, POLLS = 10, 14  # every 2 s for 20 s, then every 10 s to a minute
-FRESH = (Payment.QUEUED, Payment.SENDING)
-CAME_BACK = (Payment.NEEDS_CUSTOMER, Payment.UNKNOWN)  # what a look-up after the provider's page may end
-JOURNEY = "page"  # the element that list, review and status replace in turn
 
 
 @dataclass(frozen=True)
@@ -71,7 +63,7 @@ def index() -> Response:
 def new() -> Response:
     """Review what was ticked and how to pay it; to htmx also only the sum of the ticks."""
     chosen = _all_due() if request.args.get("all") == "due" else _chosen(request.args.getlist("invoice"))
-    return _panel(chosen, Typed(request.args.get("method", ""), keep=False, token=_new_token()))
+    return _panel(chosen, Typed(request.args.get("method", ""), keep=False, token=paying.new_token()))
 
 
 @bp.post("")
@@ -156,7 +148,7 @@ def _amount(typed: Typed, chosen: Sequence[Invoice]) -> Money | None:
 
 def _method(typed: Typed, chosen: Sequence[Invoice]) -> PaymentMethod | None:
     """The stored method that was chosen, None for a new one. Raises MethodUnusable for one that is not there."""
-    if typed.method == NEW:
+    if typed.method == paying.NEW:
         return None
     known = typed.method.isascii() and typed.method.isprintable()
     method = payment_methods.one(chosen[0].group_id, typed.method) if chosen and known else None
@@ -181,15 +173,11 @@ def _panel(
     in_order = sorted(chosen[: invoices.MOST_AT_ONCE], key=lambda invoice: (invoice.due_on, invoice.id))
     rows = _visible([group]).rows_of(in_order)
     free = [row for row in rows if row.can_pay]
-    connection = connections.current()
-    methods = [payments.method_view(method) for method in payment_methods.usable(group, connection)]
-    picked = typed.method if typed.method in (NEW, *(method.id for method in methods)) else ""
-    if not picked and code not in ("no_method", MethodUnusable.code):
-        picked = next((method.id for method in methods if method.is_default), NEW if not methods else "")
+    methods = paying.ways(group)
     other: Payment | None = (values or {}).get("payment")
     return respond.page(
         "payments/new.html",
-        {JOURNEY: "payments/_pay_panel.html", "sum": "payments/_sum.html"},
+        {waiting.JOURNEY: "payments/_pay_panel.html", "sum": "payments/_sum.html"},
         status=status if code and request.method == "POST" else 200,
         invalid=bool(code) and request.method == "POST",
         current="invoices",
@@ -197,19 +185,15 @@ def _panel(
         left_out=[row for row in rows if not row.can_pay],
         total=add((row.free for row in free), free[0].free.currency) if free else Money(0, g.group.currency),
         methods=methods,
-        method=picked,
+        method=paying.chosen(methods, typed.method, guess=code not in ("no_method", MethodUnusable.code)),
         keep=typed.keep,
-        token=_new_token() if code in ("no_token", TokenReused.code) else typed.token,
+        token=paying.new_token() if code in ("no_token", TokenReused.code) else typed.token,
         code=code,
         limit=(values or {}).get("limit"),
         other=payments.view(other, now=g.now, settings=g.settings) if other else None,
         hindrance=payments.hindrance(g.role, g.settings),
         all_due=request.args.get("all") == "due",
     )
-
-
-def _new_token() -> str:
-    return secrets.token_urlsafe(18)
 
 
 # --- One payment ------------------------------------------------------------------------------------------------------
@@ -221,38 +205,17 @@ def show(id: str) -> Response:
     """The status, which turns into the receipt. Waits a moment for the job; sends on to the provider's page."""
     payment = _find(id)
     guards.look_at(payment.group_id)
-    returned, sent = "returned" in request.args, request.method == "POST"
-    polls = min(request.args.get("polls", 0, type=int), POLLS)
-    if returned and not g.preview:
-        payments.look_up_later(payment, now=g.now)
-    if not sent and polls == 0:  # a POST never waits
-        payment = _settle_down(payment, FRESH + CAME_BACK if returned else FRESH)
-    shown = payments.view(payment, now=g.now, settings=g.settings)
-    can_pay = _may_pay(payment)
-    if g.preview and shown.step_url:  # the provider's page would really take the money: nobody is led there
-        shown = replace(shown, step_url=f"{shown.url}?returned=1")
-    goes_on = bool(shown.step_url) and can_pay and not returned and not g.preview
-    if goes_on and shown.step_url and respond.wants_fragment():
-        return respond.redirect(shown.step_url)
-    moving = shown.state in FRESH or (shown.state in CAME_BACK and not shown.long_unknown)
-    return respond.page(
-        "payments/show.html",
-        {JOURNEY: "payments/_status.html"},
-        current="payments",
-        payment=shown,
-        goes_on=goes_on,
-        returned=returned,
-        can_pay=can_pay,
-        moving=moving,
-        pace=_pace(polls) if moving else "",
-        polls=polls if sent else polls + 1,
-        seen=request.args.get("seen"),
-        sent=sent,
-        again_url=url_for("payments.new", invoice=[part.address for part in shown.allocations]),
-        mailed_to=people.mask(payment.person.email) if payment.person_id else "",
-        pdf_size=len(_receipt(payment, shown)) if shown.pdf_url else None,
-        party=groups.addressee(payment.group),
-    )
+
+    def more(shown: PaymentView) -> dict[str, Any]:
+        return {
+            "current": "payments",
+            "again_url": url_for("payments.new", invoice=[part.address for part in shown.allocations]),
+            "mailed_to": people.mask(payment.person.email) if payment.person_id else "",
+            "pdf_size": len(_receipt(payment, shown)) if shown.pdf_url else None,
+            "party": groups.addressee(payment.group),
+        }
+
+    return waiting.status(payment, _view, more, can_pay=_may_pay(payment))
 
 
 @bp.get("/<id>.pdf")
@@ -302,20 +265,8 @@ def _may_pay(payment: Payment) -> bool:
     return any(place.group.id == payment.group_id and place.role != "view" for place in g.places)
 
 
-def _settle_down(payment: Payment, passing: Sequence[str]) -> Payment:
-    """Wait for the job a moment, so that most customers never see the state between."""
-    until = time.monotonic() + WAIT
-    while payment.state in passing and time.monotonic() < until:
-        time.sleep(LOOK_EVERY)
-        payment = Payment.get_by_id(payment.id)
-    return payment
-
-
-def _pace(polls: int) -> str:
-    """How often htmx asks again, ever slower; empty: when the customer presses "Check again"."""
-    if polls >= POLLS:
-        return ""
-    return "2s" if polls < QUICK_POLLS else "10s"
+def _view(payment: Payment) -> PaymentView:
+    return payments.view(payment, now=g.now, settings=g.settings)
 
 
 def _receipt(payment: Payment, shown: PaymentView) -> bytes:

@@ -15,7 +15,11 @@ HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)"')
 
 def panel(browser: Browser, *numbers: str) -> dict[str, Any]:
     """The fields of the pay panel as it is drawn for these invoices."""
-    page = browser.get("/payments/new?" + "&".join(f"invoice={number}" for number in numbers)).text
+    return drawn(browser.get("/payments/new?" + "&".join(f"invoice={number}" for number in numbers)).text)
+
+
+def drawn(page: str) -> dict[str, Any]:
+    """The fields of the pay panel on a page: a review or an invoice's own."""
     form = page[page.index('id="pay"') :]
     fields: dict[str, Any] = {"invoice": []}
     for name, value in HIDDEN.findall(form):

@@ -8,7 +8,8 @@ from billing import history, settings
 from models import Connection, Invoice, Membership, Payment
 from tests.bills import bill
 from tests.blueprints.conftest import Clock
-from tests.blueprints.pressing import pay, row_of
+from tests.blueprints.payments.test_new import keep
+from tests.blueprints.pressing import drawn, pay, row_of
 from tests.browser import Browser
 from tests.cast import Cast, make_group
 from tests.gateways.running import RunningSandbox
@@ -30,8 +31,49 @@ def test_the_page_says_how_much_by_when_and_pays_it(ada: Browser, invoice: Invoi
     assert "Invoice 2026-0142 · 22 November 2026" in page
     assert "<h1>To pay by 6 December</h1>" in page
     assert '<p class="sum">€1,240.00</p>' in page
-    assert '<a class="button" href="/payments/new?invoice=2026-0142">Pay €1,240.00</a>' in page
-    assert page.count('class="button"') == 1
+    assert '<button type="submit" id="press">Pay €1,240.00</button>' in page
+    assert page.count("Pay €1,240.00") == 1
+    assert "/payments/new" not in page
+    assert page.count('class="button"') == 0
+
+
+def test_it_is_paid_where_it_stands_by_the_default_and_a_second_press_is_the_same_payment(
+    ada: Browser, invoice: Invoice, cast: Cast, clock: Clock, desk: Connection
+) -> None:
+    keep(cast, desk, clock)
+    keep(cast, desk, clock, public_id="M-2", token="tok-2", last4="1111", is_default=False)
+    page = ada.get("/invoices/2026-0142").text
+    fields = drawn(page)
+    assert fields["method"] == "M-1"
+    assert page.index('<p class="sum">') < page.index('id="pay"') < page.index("Hedge cutting")
+    for _ in range(2):
+        answer = ada.post("/payments", fields)
+        assert answer.headers["Location"] == f"/payments/{Payment.get().public_id}"
+    payment = Payment.get()
+    assert (Payment.select().count(), payment.amount, payment.method.public_id) == (1, 124_000, "M-1")
+
+
+def test_each_look_at_it_draws_a_token_of_its_own(ada: Browser, invoice: Invoice) -> None:
+    first, second = (drawn(ada.get("/invoices/2026-0142").text)["token"] for _ in range(2))
+    assert first != second
+
+
+def test_by_htmx_the_panel_turns_into_the_status(ada: Browser, invoice: Invoice) -> None:
+    page = ada.get("/invoices/2026-0142").text
+    assert 'hx-target="#page"' in page
+    assert 'class="sheet" id="page"' in page
+    answer = ada.post("/payments", drawn(page), htmx=True, headers={"HX-Target": "article#page"})
+    assert answer.status_code == 200
+    assert answer.headers["HX-Push-Url"] == f"/payments/{Payment.get().public_id}"
+    assert '<section class="sheet" id="page"' in answer.text
+
+
+def test_what_is_wrong_is_said_on_the_review_with_the_same_invoice(ada: Browser, invoice: Invoice) -> None:
+    fields = drawn(ada.get("/invoices/2026-0142").text) | {"method": "M-NONE"}
+    answer = ada.post("/payments", fields)
+    assert answer.status_code == 422
+    assert 'name="invoice" value="2026-0142"' in answer.text
+    assert Payment.select().count() == 0
 
 
 def test_the_page_says_what_it_is_for(ada: Browser, invoice: Invoice) -> None:
