@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock_time
 from zoneinfo import ZoneInfo
 
 _offset = timedelta(0)
@@ -26,3 +27,8 @@ def now() -> datetime:
 def day(moment: datetime, zone: str) -> date:
     """The business date of an instant in a zone such as "Europe/London"."""
     return moment.astimezone(ZoneInfo(zone)).date()
+
+
+def end_of(on: date, zone: str) -> datetime:
+    """The last second of a business date in a zone: when what lasts until that day is over."""
+    return datetime.combine(on, clock_time(23, 59, 59), ZoneInfo(zone)).astimezone(UTC)

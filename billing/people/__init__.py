@@ -28,10 +28,12 @@ from billing.people.members import (
 from billing.people.names import fold_user_id, rename, set_user_id
 from billing.people.new_email import EmailTaken, ask_new_email, change_email
 from billing.people.showing import (
+    IN,
     GroupPerson,
     PersonDetails,
     PlaceView,
     details,
+    has_place,
     one_of_group,
     people_of_group,
     person_by_id,
@@ -39,6 +41,7 @@ from billing.people.showing import (
 from billing.people.staff import all_staff, make_staff, remove_staff, staff_by_id
 
 __all__ = [
+    "IN",
     "LONGEST_ADDRESS",
     "LONGEST_NAME",
     "RANK",
@@ -55,6 +58,7 @@ __all__ = [
     "fold",
     "fold_user_id",
     "give_role",
+    "has_place",
     "let_in",
     "make_member",
     "make_person",

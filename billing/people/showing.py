@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from billing import access
+from billing.people.addresses import person_by_email
 from billing.settings import Settings
 from models import BillingGroup, Customer, Membership, Person
 
@@ -80,6 +81,12 @@ def one_of_group(group: BillingGroup, public_id: str, now: datetime, settings: S
         return None
     known = Membership.select().where(Membership.person == person, Membership.group == group).exists()
     return person if known or access.role_in(access.groups(person, now, settings), group) is not None else None
+
+
+def has_place(email: str, group: BillingGroup, now: datetime, settings: Settings) -> bool:
+    """Whether somebody of that address may see a group now."""
+    person = person_by_email(email)
+    return person is not None and access.role_in(access.groups(person, now, settings), group) is not None
 
 
 def person_by_id(public_id: str) -> Person | None:

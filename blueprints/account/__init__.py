@@ -7,6 +7,7 @@ from flask import Blueprint, Response, g
 from billing import access, groups
 from blueprints import respond
 from blueprints.guards import require_person
+from models import Membership
 
 bp = Blueprint("account", __name__, url_prefix="/account")
 
@@ -19,4 +20,5 @@ def show() -> Response:
         current="account",
         party=groups.addressee(g.group),
         members=access.members(g.group, g.now),
+        can_manage=access.goes_as_far_as(g.role, Membership.MANAGE),
     )
