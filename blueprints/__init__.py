@@ -20,9 +20,11 @@ from blueprints import (
     hooks,
     invoices,
     login,
+    passkeys,
     pay,
     payment_methods,
     payments,
+    people,
     preview,
     respond,
     throttles,
@@ -40,6 +42,7 @@ from blueprints.admin import login as admin_login
 from blueprints.admin import patterns as admin_patterns
 from blueprints.admin import payments as admin_payments
 from blueprints.admin import preview as admin_preview
+from blueprints.admin import security as admin_security
 from blueprints.admin import settings as admin_settings
 from blueprints.pay import form as pay_form
 from environ import Environ
@@ -48,6 +51,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     health.bp,
     hooks.bp,
     login.bp,
+    passkeys.bp,
     home.bp,
     invoices.bp,
     payments.bp,
@@ -55,6 +59,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     pay_form.bp,
     payment_methods.bp,
     account.bp,
+    people.bp,
     preview.bp,
     admin_home.bp,
     admin_customers.bp,
@@ -64,6 +69,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     admin_payments.bp,
     admin_imports.bp,
     admin_settings.bp,
+    admin_security.bp,
     admin_attention.bp,
     admin_health.bp,
     admin_history.bp,

@@ -23,6 +23,7 @@ JOINED = {
     "portal.css": ("portal.css",),
     "admin.css": ("admin.css",),
     "portal.js": ("vendor/htmx-4.0.1.min.js", "portal.js"),
+    "passkey.js": ("passkey.js",),  # in place of portal.js where somebody signs in or adds one
 }
 HASHED = re.compile(r"/static/[^/]+\.[0-9a-f]{12}\.[a-z]+$")
 PAGE_BROTLI = 5  # 20–50 µs a page; 9 and more cost milliseconds

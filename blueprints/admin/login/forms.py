@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from wtforms import PasswordField, StringField, ValidationError
-from wtforms.validators import Length
+from wtforms import HiddenField, PasswordField, StringField, ValidationError
+from wtforms.validators import InputRequired, Length
 
-from billing.sign_ins import LONGEST_PASSWORD
+from billing.passwords import LONGEST
+from billing.second_factors import LONGEST_TYPED
 from blueprints.asking import AskForm
-from blueprints.forms import mark
+from blueprints.forms import Form, mark
 
 
 class StaffForm(AskForm):
     REFUSED = mark("The address or the password is not right. You can have a link sent instead.")
 
-    password = PasswordField(mark("Password"), validators=[Length(max=LONGEST_PASSWORD, message=REFUSED)])
+    password = PasswordField(mark("Password"), validators=[Length(max=LONGEST, message=REFUSED)])
     by = StringField()
 
     @property
@@ -24,3 +25,13 @@ class StaffForm(AskForm):
     def validate_password(self, control: PasswordField) -> None:
         if self.by_password and not control.data:
             raise ValidationError(mark("Enter your password, or have a link sent."))
+
+
+class FactorForm(Form):
+    REFUSED = mark("That code is not right, or was used already. Wait for the next one, or enter a recovery code.")
+
+    code = StringField(
+        mark("Code from your app, or a recovery code"),
+        validators=[InputRequired(mark("Enter the code.")), Length(max=LONGEST_TYPED, message=REFUSED)],
+    )
+    next = HiddenField()

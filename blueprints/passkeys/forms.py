@@ -1,0 +1,17 @@
+"""What a passkey is called."""
+
+from __future__ import annotations
+
+from wtforms import StringField
+from wtforms.validators import Length
+
+from billing.passkeys import LONGEST_NAME
+from blueprints.forms import Form, mark
+
+
+class NameForm(Form):
+    name = StringField(
+        mark("Its name"),
+        validators=[Length(max=LONGEST_NAME, message=mark("Enter at most 80 characters."))],
+        filters=[lambda text: (text or "").strip()],
+    )
