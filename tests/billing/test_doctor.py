@@ -26,7 +26,10 @@ def ask(now: datetime, env: Environ, **more: object) -> dict[str, Finding]:
 
 def test_the_books_of_an_empty_portal_are_well(cast: Cast, now: datetime, env: Environ) -> None:
     found = ask(now, env)
-    assert {found[name].level for name in ("database", "ledger", "open", "documents", "credit", "claimed", "suspense", "refunds")} == {"ok"}
+    assert {
+        found[name].level
+        for name in ("database", "ledger", "open", "documents", "credit", "claimed", "suspense", "refunds")
+    } == {"ok"}
 
 
 def test_every_line_reads_as_a_sentence(cast: Cast, now: datetime, env: Environ) -> None:

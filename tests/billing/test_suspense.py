@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 import database
-from billing import dossiers, inbox, payments, settings, suspense
-from billing.payments import listing
+from billing import dossiers, history, inbox, payments, settings, suspense
+from billing.payments import guests, listing
 from billing.suspense import NotMatched
 from models import Allocation, Attention, BillingGroup, History, Invoice, LedgerLine, Payment
+from money import Money
 from tests.billing.payments.conftest import Road, road
 from tests.billing.payments.test_killed_anywhere import STEP, Bomb, Killed
 from tests.billing.test_two_at_once import at_once
-from tests.billing.unplaced import received, sent, typed
+from tests.billing.unplaced import pay, received, sent, typed
 from tests.bills import bill, books_agree
 from tests.cast import make_group
 
@@ -43,6 +44,27 @@ def test_what_fits_nothing_waits_in_suspense_and_before_the_staff(road: Road) ->
     lines = {(line.account, line.amount, line.group_id) for line in LedgerLine.select()}
     assert ("clearing", 5000, None) in lines
     assert ("suspense", -5000, None) in lines
+    assert open_items() == ["suspense"]
+    books_agree()
+
+
+def test_the_form_itself_leads_there_and_what_is_exactly_an_open_invoice_does_not(road: Road) -> None:
+    settings.save({"allow_payment_form": True}, by=history.COMMAND, now=road.clock.now)
+    exact = bill(road.cast.acme, 5000, now=road.clock.now, number="2026-0142")
+    made = []
+    for number, reference in enumerate(("2026-0142", "2026-0143")):
+        payment = guests.request_by_form(
+            Money(5000, "EUR"),
+            reference,
+            token=f"form {number}",
+            guest=guests.Guest("Gus Guest", "gus@nowhere.example"),
+            by=history.Actor("visitor"),
+            settings=settings.load(),
+            now=road.clock.now,
+        )
+        made.append(pay(road, road.work(payment)))
+    assert [(one.group, one.suspense) for one in made] == [(road.cast.acme, 0), (None, 5000)]
+    assert fresh(exact).open == 0
     assert open_items() == ["suspense"]
     books_agree()
 

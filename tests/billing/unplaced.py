@@ -40,7 +40,11 @@ def sent(road: Road, amount: int = 5000, **columns: Any) -> Payment:
 
 def received(road: Road, amount: int = 5000, *, instrument: str = "visa", **columns: Any) -> Payment:
     """The same, paid: the money waits in suspense."""
-    payment = sent(road, amount, **columns)
+    return pay(road, sent(road, amount, **columns), instrument)
+
+
+def pay(road: Road, payment: Payment, instrument: str = "visa") -> Payment:
+    """Pay on the provider's page and come back."""
     road.provider.press(Attempt.get(Attempt.payment == payment.id).url, "pay", instrument)
     road.clock.pass_by(seconds=10)
     payments.look_up_later(payment, now=road.clock.now)

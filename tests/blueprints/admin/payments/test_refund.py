@@ -38,6 +38,7 @@ def test_it_is_recorded_and_the_worker_is_nudged(root: Browser, cast: Cast, wait
     assert "Waits to be sent" in page
     assert refund.public_id in page
     assert f'href="{PAGE}/match"' not in page
+    assert "Not matched yet" not in page
     assert History.get(History.event == "refund_asked").actor_id == cast.root.id
     books_agree()
 
