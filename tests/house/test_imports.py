@@ -54,6 +54,7 @@ HOMES = {
     "gocardless_pro": ("gateways.gocardless",),
     "granian": ("portal",),
     "smtplib": ("mail",),
+    "publicsuffixlist": ("billing.rules",),
     "typst": ("documents",),
 }
 OURS = {source.name(path).split(".")[0] for path in source.ours()}
