@@ -30,6 +30,7 @@ from billing import (
     imports,
     payments,
     people,
+    rules,
     sending,
     settings,
     sign_ins,
@@ -40,6 +41,7 @@ from money import Money
 
 STAFF = ("root@hartwell.example", "Rowan Hartwell")
 PEOPLE = (("ada@acme.example", "Ada Okafor", "ACME"), ("mallory@globex.example", "Mallory Finch", "GLOBEX"))
+VIEWER = ("vic@acme.example", "Vic Larsen", "ACME")
 BUSINESS = {
     "business_name": "Hartwell Garden Services",
     "business_phone": "01234 567890",
@@ -132,7 +134,9 @@ def seed(env: Environ) -> None:
     year = today.year
     files.configure(env.home)
     _import(_write(env.home / "demo", today), now)
-    members = {company: _member(email, name, company, now) for email, name, company in PEOPLE}
+    members = {company: _member(email, name, company, Membership.MANAGE, now) for email, name, company in PEOPLE}
+    _member(VIEWER[0], VIEWER[1], VIEWER[2], Membership.VIEW, now)
+    rules.add(_group("GLOBEX"), "globex.example", Membership.PAY, by=root, now=now)
     for number, company in ((f"{year}-0142", "ACME"), (f"{year}-0147", "GLOBEX")):
         _send(number, members[company], root, now)
     ada = members["ACME"]
@@ -326,8 +330,8 @@ def _group(company: str) -> BillingGroup:
     return groups.group_for(customer, "EUR", by=history.COMMAND, now=dates.now())
 
 
-def _member(email: str, name: str, company: str, now: datetime) -> Person:
-    return people.make_member(email, _group(company), Membership.PAY, by=history.COMMAND, now=now, name=name)
+def _member(email: str, name: str, company: str, role: str, now: datetime) -> Person:
+    return people.make_member(email, _group(company), role, by=history.COMMAND, now=now, name=name)
 
 
 def _send(number: str, person: Person, by: Staff, now: datetime) -> None:
