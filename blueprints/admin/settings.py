@@ -19,9 +19,9 @@ from wtforms import (
 from wtforms.validators import EqualTo, InputRequired, Length
 
 import theming
-from billing import links, people, sessions, settings, sign_ins
-from billing.errors import BadSetting, SignInRefused
-from billing.sign_ins import LONGEST_PASSWORD, SHORTEST_PASSWORD
+from billing import links, passwords, people, settings
+from billing.errors import BadPassword, BadSetting, SignInRefused
+from billing.passwords import LONGEST, SHORTEST
 from blueprints import guards, respond
 from blueprints.forms import DayField, Form, mark
 from blueprints.guards import require_staff
@@ -105,11 +105,10 @@ class BusinessForm(SettingsForm):
 
 class PasswordForm(Form):
     TOO_SHORT = mark("Choose a password of 12 to 256 characters.")
+    GUESSED_FIRST = mark("That one is guessed too easily. Choose another.")
 
-    current = PasswordField(mark("The password you have now"), validators=[Length(max=LONGEST_PASSWORD)])
-    password = PasswordField(
-        mark("New password"), validators=[Length(min=SHORTEST_PASSWORD, max=LONGEST_PASSWORD, message=TOO_SHORT)]
-    )
+    current = PasswordField(mark("The password you have now"), validators=[Length(max=LONGEST)])
+    password = PasswordField(mark("New password"), validators=[Length(min=SHORTEST, max=LONGEST, message=TOO_SHORT)])
     again = PasswordField(
         mark("The same once more"), validators=[EqualTo("password", message=mark("The two are not the same."))]
     )
@@ -175,14 +174,19 @@ def update_password() -> Response:
     fine = form.validate()
     if g.staff.password_hash:
         try:
-            sign_ins.check_password(g.staff.email, form.current.data or "", now=g.now)
+            passwords.check_staff(
+                g.staff.email, form.current.data or "", by=guards.actor(), now=g.now, settings=g.settings
+            )
         except SignInRefused:
             form.current.errors = [mark("This is not the password you have now.")]
             fine = False
     if not fine:
         return _password(form, status=422)
-    sign_ins.set_password(g.staff, form.password.data, by=g.staff, now=g.now)
-    sessions.end_all(g.staff, now=g.now, but=g.session)
+    try:
+        passwords.choose(g.staff, form.password.data, by=guards.actor(), now=g.now, keep=g.session)
+    except BadPassword:
+        form.password.errors = [PasswordForm.GUESSED_FIRST]
+        return _password(form, status=422)
     guards.tell("good", theming.gettext("Saved. Every other browser of yours is signed out."))
     return respond.see_other("admin_settings.index")
 

@@ -7,13 +7,11 @@ import pytest
 
 import database
 from billing import links, sign_ins
-from billing.errors import LinkUnusable, SignInRefused, WrongCode
+from billing.errors import LinkUnusable, WrongCode
 from environ import Environ
-from models import History, Letter, Membership, SignIn, Staff
+from models import History, Letter, Membership, SignIn
 from tests.cast import Cast
 from tests.synchronous import Queue
-
-PASSWORD = "a long enough password"
 
 
 @pytest.fixture(autouse=True)
@@ -266,59 +264,6 @@ def test_a_customer_is_no_staff(cast: Cast, now: datetime) -> None:
     sign_ins.ask_as_staff("ada@acme.example", "", now=now)
 
     assert Letter.select().count() == 0
-
-
-def test_a_password_signs_in(cast: Cast, now: datetime) -> None:
-    sign_ins.set_password(cast.root, PASSWORD, by=cast.root, now=now)
-
-    assert sign_ins.check_password(" ROOT@hartwell.example ", PASSWORD, now=now) == cast.root
-    assert Staff.get().password_hash.startswith("$argon2id$")
-
-
-def test_a_wrong_password_is_counted_until_a_right_one(cast: Cast, now: datetime) -> None:
-    sign_ins.set_password(cast.root, PASSWORD, by=cast.root, now=now)
-    for _ in range(2):
-        with pytest.raises(SignInRefused):
-            sign_ins.check_password("root@hartwell.example", "wrong", now=now)
-    assert Staff.get().failed_sign_ins == 2
-
-    sign_ins.check_password("root@hartwell.example", PASSWORD, now=now)
-
-    assert Staff.get().failed_sign_ins == 0
-
-
-@pytest.mark.parametrize("email", ["nobody@hartwell.example", "ada@acme.example", "", "root@hartwell.example"])
-def test_no_address_tells_that_it_has_no_password(
-    cast: Cast, now: datetime, email: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    checked: list[str] = []
-    fits = sign_ins._fits
-
-    def counted(hashed: str, typed: str) -> bool:
-        checked.append(hashed)
-        return fits(hashed, typed)
-
-    monkeypatch.setattr(sign_ins, "_fits", counted)
-
-    with pytest.raises(SignInRefused) as refusal:
-        sign_ins.check_password(email, "nobody has this password", now=now)
-
-    assert len(checked) == 1  # as much work as for somebody
-    assert refusal.value.code == "sign_in_refused"
-
-
-def test_a_locked_one_is_refused_the_right_password_too(cast: Cast, now: datetime) -> None:
-    sign_ins.set_password(cast.root, PASSWORD, by=cast.root, now=now)
-    Staff.update(locked_at=now).execute()
-
-    with pytest.raises(SignInRefused):
-        sign_ins.check_password("root@hartwell.example", PASSWORD, now=now)
-
-
-@pytest.mark.parametrize("password", ["short", "x" * 257])
-def test_a_password_has_twelve_to_256_characters(cast: Cast, now: datetime, password: str) -> None:
-    with pytest.raises(ValueError):
-        sign_ins.set_password(cast.root, password, by=cast.root, now=now)
 
 
 def test_history_names_nobody(cast: Cast, now: datetime) -> None:

@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from billing import settings, sign_ins
-from models import History, Staff
+from billing import history, passwords, settings
+from models import History, Session, Staff
 from tests.blueprints.conftest import Clock
 from tests.browser import Browser
 from tests.cast import Cast
@@ -115,12 +115,14 @@ def test_what_cannot_be_is_told_at_its_field_and_nothing_is_saved(
 
 def test_a_first_password_is_chosen(root: Browser, cast: Cast) -> None:
     assert root.post(PASSWORD, {"password": "a long enough one", "again": "a long enough one"}).status_code == 303
-    assert sign_ins.check_password(cast.root.email, "a long enough one", now=cast.root.created_at)
+    assert passwords.check_staff(
+        cast.root.email, "a long enough one", by=history.COMMAND, now=cast.root.created_at, settings=settings.load()
+    )
     assert root.get("/admin").status_code == 200
 
 
 def test_a_password_is_changed_only_by_who_knows_it(root: Browser, cast: Cast) -> None:
-    sign_ins.set_password(cast.root, "the one before now", by=cast.root, now=cast.root.created_at)
+    passwords.choose(cast.root, "the one before now", by=cast.root, now=cast.root.created_at, keep=Session.get())
     new = {"password": "a long enough one", "again": "a long enough one"}
     hashed = Staff.get().password_hash
     assert root.post(PASSWORD, {**new, "current": "guessed it is"}).status_code == 422
