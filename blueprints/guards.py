@@ -17,7 +17,7 @@ from flask import Response, abort, current_app, g, request
 from flask_login import current_user
 
 import theming
-from billing import access, attention, dates, history, merchant, sessions, settings
+from billing import access, attention, dates, history, merchant, second_factors, sessions, settings
 from billing.settings import OPEN
 from blueprints import cookies, respond
 from models import BillingGroup, Membership, Person, Session
@@ -43,6 +43,8 @@ STILL_OPEN = {
     Session.FACTOR: ("/admin/sign-in/factor", "/admin/sign-in/passkey", "/admin/sign-out"),
     Session.CHANGE: ("/account/password/new", "/sign-out"),
 }
+# Where everybody needs a second factor: what is open to staff who have none yet, the page that sets one up first.
+OPEN_WITHOUT_FACTOR = ("/admin/settings/security", "/admin/settings/password", "/admin/prove", "/admin/sign-out")
 
 
 # --- What every request knows -----------------------------------------------------------------------------------------
@@ -76,7 +78,15 @@ def look_around() -> Response | None:
     recognise()
     if g.stage and request.path not in STILL_OPEN[g.stage]:
         return respond.redirect(STILL_OPEN[g.stage][0])
+    if _must_set_up_a_factor():
+        return respond.redirect(OPEN_WITHOUT_FACTOR[0])
     return None
+
+
+def _must_set_up_a_factor() -> bool:
+    if g.staff is None or not g.settings.require_second_factor or request.path.startswith(OPEN_WITHOUT_FACTOR):
+        return False
+    return not second_factors.has_factor(g.staff)
 
 
 def nobody() -> None:

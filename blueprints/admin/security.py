@@ -251,9 +251,9 @@ def _passkey_page(form: NameForm, *, status: int = 200, problem: str = "") -> Re
     return _page("new_passkey", status=status, form=form, problems=problems, **ceremonies.to_add(g.staff))
 
 
-def _page(name: str, *, status: int = 200, **context: Any) -> Response:
+def _page(template: str, *, status: int = 200, **context: Any) -> Response:
     return respond.page(
-        f"admin/security/{name}.html",
+        f"admin/security/{template}.html",
         status=status,
         invalid=status == 422,
         current="settings",
