@@ -1,4 +1,4 @@
-"""What staff see behind a thing: where an invoice came from, every try of a payment, its ledger lines, the history."""
+"""What staff see behind a thing: where an invoice came from, every try of a payment, its ledger lines, its history."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ import json
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
-from peewee import JOIN, ModelSelect
+from peewee import JOIN
 
-from billing import inbox, refunds, suspense
+from billing import history_shown, inbox, refunds, suspense
 from billing.customers import LetterRow, letters_where
+from billing.history_shown import LINES, HistoryLine
 from models import (
     Allocation,
     Attempt,
     BillingGroup,
     Customer,
     GatewayEvent,
-    History,
     Import,
     ImportItem,
     Invoice,
@@ -28,33 +27,10 @@ from models import (
     LedgerLine,
     Letter,
     Payment,
-    Person,
-    Staff,
     StoredFile,
-    Table,
 )
 from money import Money
 from records import BadgeView, FileView
-
-LINES = 50  # of a history on a thing's own page
-
-
-@dataclass(frozen=True)
-class HistoryLine:
-    """Who did what when. `event` picks the words, `details` complete them; `who` is "" for the machine's own."""
-
-    at: datetime
-    event: str
-    actor: str  # person, staff, clock, gateway, command
-    who: str
-    details: tuple[tuple[str, str], ...]
-    subject: inbox.Subject
-
-
-@dataclass(frozen=True)
-class HistoryPage:
-    lines: tuple[HistoryLine, ...]
-    older: str = ""
 
 
 @dataclass(frozen=True)
@@ -203,7 +179,7 @@ def of_invoice(invoice: Invoice, *, badges: dict[str, BadgeView], hidden_from: d
         versions=_versions(invoice),
         payments=_in_flight(invoice, badges),
         letters=letters_where(Letter.invoice == invoice.id, limit=LINES),
-        history=_history_of(invoice),
+        history=history_shown.of(invoice),
         to_do=inbox.about(invoice),
     )
 
@@ -232,27 +208,9 @@ def of_payment(payment: Payment) -> PaymentDossier:
         ledger=_ledger(payment),
         events=_events(payment, [attempt.theirs for attempt in attempts if attempt.theirs]),
         letters=letters_where(Letter.payment == payment.id, limit=LINES),
-        history=_history_of(payment),
+        history=history_shown.of(payment),
         to_do=inbox.about(payment),
     )
-
-
-def of_customer(ids: tuple[int, ...], customer: int) -> tuple[HistoryLine, ...]:
-    """The history of a customer and of their groups (`ids`), newest first."""
-    about = (History.subject_kind == "customer") & (History.subject_id == customer)
-    if ids:
-        about |= (History.subject_kind == "billing_group") & History.subject_id.in_(ids)
-    return _lines(History.select().where(about).order_by(History.id.desc()).limit(LINES))
-
-
-def history(after: str = "") -> HistoryPage:
-    """Everything that happened, newest first, by key."""
-    query = History.select().order_by(History.id.desc()).limit(LINES + 1)
-    if after.isascii() and after.isdigit() and len(after) < 19:
-        query = query.where(History.id < int(after))
-    rows = list(query)
-    more, rows = len(rows) > LINES, rows[:LINES]
-    return HistoryPage(_lines(rows), older=str(rows[-1].id) if more else "")
 
 
 def file_of(invoice: Invoice, id: int) -> tuple[StoredFile, str] | None:
@@ -264,57 +222,6 @@ def file_of(invoice: Invoice, id: int) -> tuple[StoredFile, str] | None:
         .first()
     )
     return (row.file, row.name) if row else None
-
-
-def _history_of(subject: Table) -> tuple[HistoryLine, ...]:
-    query = History.select().where(History.subject_kind == subject._meta.table_name, History.subject_id == subject.id)
-    return _lines(query.order_by(History.id.desc()).limit(LINES))
-
-
-def _lines(rows: ModelSelect | list[History]) -> tuple[HistoryLine, ...]:
-    """History with the names of who and what, in a few queries however many lines."""
-    rows = list(rows)
-    people = _names(Person, {row.actor_id for row in rows if row.actor_kind == "person"})
-    staff = _names(Staff, {row.actor_id for row in rows if row.actor_kind == "staff"})
-    told = {row.details.get("person") for row in rows if isinstance(row.details.get("person"), int)}
-    about = _names(Person, told)
-    subjects = inbox.subjects((row.subject_kind, row.subject_id) for row in rows)
-    return tuple(
-        HistoryLine(
-            at=row.at,
-            event=row.event,
-            actor=row.actor_kind,
-            who=(staff if row.actor_kind == "staff" else people).get(row.actor_id, "")
-            if row.actor_kind in ("person", "staff")
-            else "",
-            details=_told(row.details, about),
-            subject=subjects.get((row.subject_kind, row.subject_id), inbox.Subject(row.subject_kind)),
-        )
-        for row in rows
-    )
-
-
-def _told(details: dict[str, Any], people: dict[int, str]) -> tuple[tuple[str, str], ...]:
-    """Details as words and figures; ids of people by their names, amounts by their currency, other ids left out."""
-    found = []
-    currency = details.get("currency")
-    for name, value in details.items():
-        if name == "person":
-            value = people.get(value, "")
-        elif name == "amount" and currency:
-            value = f"{Money(value, currency).decimal} {currency}"
-        elif name in ("letter", "payment", "currency", "attempt") or isinstance(value, dict | list):
-            continue
-        if value not in ("", None):
-            found.append((name, str(value)))
-    return tuple(found)
-
-
-def _names(table: type[Person] | type[Staff], ids: set[Any]) -> dict[int, str]:
-    if not ids:
-        return {}
-    query = table.select(table.id, table.name, table.email).where(table.id.in_(list(ids)))
-    return {id: name or email for id, name, email in query.tuples()}
 
 
 def _origins(invoice: Invoice) -> tuple[OriginView, ...]:

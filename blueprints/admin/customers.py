@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, abort, g
 
-from billing import customers, dossiers, links
+from billing import customers, history_shown, links
 from blueprints import paging, respond
 from blueprints.guards import require_staff
 
@@ -39,6 +39,6 @@ def show(public_id: str) -> Response:
         "admin/customers/show.html",
         current="customers",
         customer=shown,
-        history=dossiers.of_customer(shown.row_ids, shown.row_id),
+        history=history_shown.of_customer(shown.row_ids, shown.row_id),
         portal_url=links.portal(),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request, url_for
 
-from billing import dossiers
+from billing import history_shown
 from blueprints import respond
 from blueprints.guards import require_staff
 
@@ -15,7 +15,7 @@ bp = Blueprint("admin_history", __name__, url_prefix="/admin/history")
 @require_staff
 def index() -> Response:
     after = request.args.get("after", "")
-    found = dossiers.history(after)
+    found = history_shown.everything(after)
     return respond.page(
         "admin/history/index.html",
         current="settings",

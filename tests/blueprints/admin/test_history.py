@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from billing import dossiers, history, settings
+from billing import history, history_shown, settings
 from tests.browser import Browser
 from tests.cast import Cast
 from tests.house.source import ROOT
@@ -35,8 +35,8 @@ def test_every_event_there_is_has_words() -> None:
 def test_pages_go_on_from_the_last_one(root: Browser, cast: Cast) -> None:
     for n in range(60):
         settings.save({"business_phone": str(n)}, by=cast.root, now=cast.root.created_at)
-    first = dossiers.history()
+    first = history_shown.everything()
     assert len(first.lines) == 50
-    assert dossiers.history(first.older).lines
+    assert history_shown.everything(first.older).lines
     assert root.get(f"/admin/history?after={first.older}").status_code == 200
     assert root.get("/admin/history?after=-1").status_code == 200
