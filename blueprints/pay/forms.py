@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import g
 from wtforms import BooleanField, EmailField, Field, HiddenField, StringField, ValidationError
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import DataRequired, Length
 
 from billing import people
 from billing.payments.guests import Guest
@@ -69,20 +69,20 @@ class PaymentForm(PayerForm):
         mark("Reference"),
         filters=[_one_line],
         validators=[
-            InputRequired(mark("Enter what you pay for, such as the invoice's number.")),
+            DataRequired(mark("Enter what you pay for, such as the invoice's number.")),
             Length(max=LONGEST_REFERENCE, message=mark("Use at most 100 characters.")),
         ],
     )
     amount = StringField(
         mark("Amount"),
         filters=[lambda text: (text or "").strip()],
-        validators=[InputRequired(mark("Enter the amount, such as 120.50."))],
+        validators=[DataRequired(mark("Enter the amount, such as 120.50."))],
     )
     name = StringField(
         mark("Your name"),
         filters=[_one_line],
         validators=[
-            InputRequired(mark("Enter your name.")),
+            DataRequired(mark("Enter your name.")),
             Length(max=LONGEST_NAME, message=mark("Use at most 120 characters.")),
         ],
     )
