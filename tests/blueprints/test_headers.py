@@ -114,3 +114,15 @@ def test_a_form_token_dies_with_signing_in(visitor: Browser, cast: Cast) -> None
     visitor.sign_in(cast.ada)
 
     assert visitor.post("/sign-out", token=before).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/admin/sign-in", "/healthz"])
+def test_no_other_site_may_read_an_answer(ada: Browser, path: str) -> None:
+    answer = ada.get(path, headers={"Origin": "https://evil.example"})
+
+    assert not [name for name in answer.headers.keys() if name.startswith("Access-Control-")]  # noqa: SIM118
+
+
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/admin"])
+def test_nothing_is_traced(app: Flask, path: str) -> None:
+    assert app.test_client().open(path, method="TRACE").status_code == 405
