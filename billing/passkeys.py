@@ -220,7 +220,7 @@ def authenticate(
         .first()
     )
     if row is None:
-        history_of_refusal(None, by, now)
+        _write_refusal(None, by, now)
         raise FactorRefused
     owner = _owner(row)
     try:
@@ -238,10 +238,10 @@ def authenticate(
         if (handle or who is None) and not hmac.compare_digest(_bytes(handle), _handle(owner)):
             raise FactorRefused
     except Exception as error:  # as in `register`
-        history_of_refusal(owner, by, now)
+        _write_refusal(owner, by, now)
         raise _refused(error) from None
     if not _may_come_in(owner, now, settings) or (who is not None and (type(who), who.id) != (type(owner), owner.id)):
-        history_of_refusal(owner, by, now)
+        _write_refusal(owner, by, now)
         raise FactorRefused
     count = proved.new_sign_count
     with transaction():
@@ -255,7 +255,7 @@ def authenticate(
     return owner
 
 
-def history_of_refusal(owner: Person | Staff | None, by: history.Actor, now: datetime) -> None:
+def _write_refusal(owner: Person | Staff | None, by: history.Actor, now: datetime) -> None:
     """Write down that a passkey let nobody in."""
     with transaction():
         if owner is None:
