@@ -8,7 +8,7 @@ from flask import Blueprint, Response, abort, g
 from wtforms import BooleanField, SelectField, StringField, ValidationError
 
 import theming
-from billing import groups, people, rules, settings
+from billing import groups, invitations, people, rules, settings
 from billing.errors import BadRule
 from billing.rules import RuleView
 from blueprints import guards, respond
@@ -220,6 +220,8 @@ def _show(
         current="customers",
         group=groups.view(group, g.today),
         rules=rules.of(group, g.now),
+        people=people.people_of_group(group, g.now, g.settings),
+        invitations=invitations.open_of(group, g.now),
         form=form or RuleForm(formdata=None),
         end_form=end_form or EndForm(formdata=None, on=g.today),
         addresses=addresses,
