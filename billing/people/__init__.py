@@ -38,7 +38,15 @@ from billing.people.showing import (
     people_of_group,
     person_by_id,
 )
-from billing.people.staff import all_staff, make_staff, remove_staff, staff_by_id
+from billing.people.staff import (
+    StaffView,
+    all_staff,
+    forget_factor,
+    make_staff,
+    remove_staff,
+    staff_by_id,
+    staff_view,
+)
 
 __all__ = [
     "IN",
@@ -49,6 +57,7 @@ __all__ = [
     "GroupPerson",
     "PersonDetails",
     "PlaceView",
+    "StaffView",
     "all_staff",
     "ask_new_email",
     "bring_back",
@@ -57,6 +66,7 @@ __all__ = [
     "details",
     "fold",
     "fold_user_id",
+    "forget_factor",
     "give_role",
     "has_place",
     "let_in",
@@ -76,4 +86,5 @@ __all__ = [
     "set_user_id",
     "staff_by_email",
     "staff_by_id",
+    "staff_view",
 ]
