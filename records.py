@@ -262,6 +262,19 @@ class PersonView:
 
 
 @dataclass(frozen=True)
+class SessionView:
+    """A browser that somebody is signed in with. `browser` is its name, `device` a code of billing/devices.py."""
+
+    id: int
+    browser: str
+    device: str
+    since: datetime
+    seen_at: datetime
+    address: str
+    is_this: bool
+
+
+@dataclass(frozen=True)
 class PreviewView:
     """Staff look at a company's pages as its customers see them: whose, and until when."""
 
@@ -279,6 +292,7 @@ class MemberView:
     until: datetime | None = None
     group: str = ""  # the account's name and currency; only for the merchant, as is:
     last_sign_in_at: datetime | None = None
+    url: str = ""  # where the merchant finds them
 
 
 # --- Letters ----------------------------------------------------------------------------------------------------------

@@ -51,7 +51,8 @@ DEFAULT_ZONE = "UTC"
 DATE_LOCALES = {"en": "en_GB"}
 # A theme may colour these but not replace them: staff, sign-in, paying, hand-off to a provider, confirmations.
 LOCKED = re.compile(
-    r"(core|admin|login|pay|passkeys)/.*|payments/_?(new|pay_panel|pay_form|step|status)\.html|.*/_?delete\.html|_preview_banner\.html"
+    r"(core|admin|login|pay|passkeys|proofs|security)/.*|payments/_?(new|pay_panel|pay_form|step|status)\.html"
+    r"|.*/_?delete\.html|_preview_banner\.html"
 )
 # What Flask puts into every template and a merchant's template must not reach: secrets, rows, the raw request.
 UNREACHABLE = ("config", "session", "request", "g", "get_flashed_messages")

@@ -12,6 +12,22 @@ MARKS = (
     ("Macintosh", "mac"),
     ("Linux", "linux"),
 )
+# In this order: nearly every browser also says Safari, and most of them Chrome.
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("Firefox", "Firefox"),
+    ("FxiOS", "Firefox"),
+    ("CriOS", "Chrome"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+)
+
+
+def browser(agent: str) -> str:
+    """The name of a browser, by its User-Agent header; empty where it is none we know."""
+    return next((name for mark, name in BROWSERS if mark in agent), "")
 
 
 def kind(agent: str) -> str:

@@ -15,9 +15,10 @@ from typing import Any
 
 from peewee import JOIN, ModelSelect
 
-from billing import history, prepared
+from billing import devices, history, prepared
 from database import transaction
 from models import BillingGroup, Customer, Person, Session, Staff
+from records import SessionView
 
 TOKEN_BYTES = 32
 SEEN_EVERY = timedelta(minutes=5)
@@ -167,6 +168,28 @@ def live(who: Person | Staff, now: datetime) -> list[Session]:
         .order_by(Session.last_seen_at.desc(), Session.id.desc())
     )
     return [row for row in rows if row.remembered or row.last_seen_at + _limits(row).idle > now]
+
+
+def one(who: Person | Staff, id: int, now: datetime) -> Session | None:
+    """A browser somebody is signed in with; anybody else's is not there."""
+    return next((session for session in live(who, now) if session.id == id), None)
+
+
+def shown(who: Person | Staff, now: datetime, *, this: Session | None) -> list[SessionView]:
+    """The same browsers to look at: the one that asks first."""
+    views = [
+        SessionView(
+            id=row.id,
+            browser=devices.browser(row.agent),
+            device=devices.kind(row.agent),
+            since=row.created_at,
+            seen_at=row.last_seen_at,
+            address=row.address,
+            is_this=this is not None and row.id == this.id,
+        )
+        for row in live(who, now)
+    ]
+    return sorted(views, key=lambda view: not view.is_this)
 
 
 def seen(session: Session, now: datetime) -> None:

@@ -26,7 +26,9 @@ from blueprints import (
     payments,
     people,
     preview,
+    proofs,
     respond,
+    security,
     throttles,
 )
 from blueprints.admin import access as admin_access
@@ -42,7 +44,9 @@ from blueprints.admin import login as admin_login
 from blueprints.admin import patterns as admin_patterns
 from blueprints.admin import payments as admin_payments
 from blueprints.admin import preview as admin_preview
+from blueprints.admin import proofs as admin_proofs
 from blueprints.admin import security as admin_security
+from blueprints.admin import sessions as admin_sessions
 from blueprints.admin import settings as admin_settings
 from blueprints.pay import form as pay_form
 from environ import Environ
@@ -61,6 +65,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     account.bp,
     people.bp,
     preview.bp,
+    security.bp,
+    proofs.bp,
     admin_home.bp,
     admin_customers.bp,
     admin_access.bp,
@@ -70,6 +76,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     admin_imports.bp,
     admin_settings.bp,
     admin_security.bp,
+    admin_sessions.bp,
+    admin_proofs.bp,
     admin_attention.bp,
     admin_health.bp,
     admin_history.bp,

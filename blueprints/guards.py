@@ -162,6 +162,7 @@ def context() -> dict[str, object]:
         "merchant": g.get("merchant"),
         "person": None,
         "group": group_view(group) if group else None,
+        "role": g.get("role"),
         "staff": (g.staff.name or g.staff.email) if g.get("staff") else None,
         "to_do": attention.open_count() if g.get("staff") else None,
         "notices": Notices(g.session) if g.get("session") is not None and not g.stage else [],
