@@ -1,4 +1,4 @@
-"""Asking for a sign-in link: the address, typed or carried on by a page of ours. Customers and staff ask alike."""
+"""Saying who one is: an address or user id, typed or carried on by a page of ours. Customers and staff ask alike."""
 
 from __future__ import annotations
 
@@ -6,24 +6,32 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from wtforms import EmailField, HiddenField, ValidationError
+from flask import g
+from wtforms import BooleanField, EmailField, HiddenField, PasswordField, StringField, ValidationError
+from wtforms.validators import Length
 
 from billing import links, people
 from billing.errors import LinkUnusable
+from billing.passwords import LONGEST
 from blueprints.forms import Form, mark
-from models import Person, Staff
+from models import Person, SignIn, Staff
 
 NOT_AN_ADDRESS = mark("Enter an e-mail address such as name@example.com.")
+STAY = mark("Stay signed in on this phone")
+PASSING = mark("This is not my device")
+LONGEST_USER_ID = 64
+NAMED: dict[str, type[Person] | type[Staff] | type[SignIn]] = {"person": Person, "staff": Staff, "link": SignIn}
 
 
-def carry(who: str | Person | Staff, next: str) -> str:
+def carry(who: str | Person | Staff | SignIn, next: str) -> str:
     """What a page of ours carries on: an address as it was typed, or whom a link of ours names, and the way back.
 
-    A link's person goes by id: what is signed can be read, and a link may have been forwarded.
+    Whom a link names goes by id: what is signed can be read, and a link may have been forwarded.
     """
     if isinstance(who, str):
         return links.sign(links.ASKED, [who, next])
-    return links.sign(links.ASKED, [["staff" if isinstance(who, Staff) else "person", who.id], next])
+    kind = "staff" if isinstance(who, Staff) else "person" if isinstance(who, Person) else "link"
+    return links.sign(links.ASKED, [[kind, who.id], next])
 
 
 def read_asked(asked: str | None) -> tuple[str, str]:
@@ -34,9 +42,9 @@ def read_asked(asked: str | None) -> tuple[str, str]:
         return "", ""
     if isinstance(who, str):
         return who, str(next)
-    table, id = who
-    known: Person | Staff | None = (Staff if table == "staff" else Person).get_or_none(id=id)
-    return (known.email, str(next)) if known is not None else ("", "")
+    kind, id = who
+    known: Person | Staff | SignIn | None = NAMED[kind].get_or_none(id=id)
+    return (known.email, str(next)) if known is not None and known.email else ("", "")
 
 
 def asked_of(typed: Mapping[str, str]) -> str:
@@ -76,3 +84,37 @@ class AskForm(Form):
             self.address = people.fold(control.data or "")
         except ValueError:
             raise ValidationError(NOT_AN_ADDRESS) from None
+
+
+class SignInForm(AskForm):
+    """The customers' own: they have user ids, and passwords where the merchant wants them."""
+
+    NEITHER = mark("Enter an e-mail address such as name@example.com, or your user id.")
+    NO_PASSWORD = mark("Enter your password.")
+    REFUSED = mark("That is not right. Check the e-mail address or user id, and the password.")
+
+    email = StringField(mark("E-mail address or user id"), filters=[lambda text: (text or "").strip()])
+    password = PasswordField(mark("Password"), validators=[Length(max=LONGEST, message=REFUSED)])
+    remember = BooleanField(STAY)
+    passing = BooleanField(PASSING)
+    invoice = HiddenField()  # the link in an invoice's mail that led here
+
+    @property
+    def by_mail(self) -> bool:
+        return bool(g.settings.by_mail)
+
+    @property
+    def by_password(self) -> bool:
+        return bool(g.settings.by_password)
+
+    def validate_email(self, control: StringField) -> None:
+        typed = control.data or ""
+        if "@" in typed:
+            try:
+                self.address = people.fold(typed)
+            except ValueError:
+                raise ValidationError(self.NEITHER) from None
+        else:
+            self.address = people.fold_user_id(typed)
+            if not self.address or len(self.address) > LONGEST_USER_ID or len(self.address.split()) > 1:
+                raise ValidationError(self.NEITHER)

@@ -1,4 +1,4 @@
-"""Getting in and out for customers: link and code by mail, switching company.
+"""Getting in and out for customers: a link and a code by mail, a password.
 
 A GET uses nothing up and mails nobody: mail scanners open every link.
 """
@@ -10,27 +10,29 @@ from typing import Any
 from flask import Blueprint, Response, abort, g, request
 
 import theming
-from billing import people, sessions, sign_ins
-from billing.errors import LinkUnusable, WrongCode
-from blueprints import cookies, respond
-from blueprints.asking import AskForm, asked_of, carry
-from blueprints.guards import require_person, safe_next
-from blueprints.login.forms import CodeForm, UseForm
+from billing import people, second_factors, sign_ins
+from billing.errors import BadPassword, LinkUnusable, SignInRefused, WrongCode
+from billing.passwords import check
+from blueprints import ceremonies, cookies, guards, respond
+from blueprints.asking import SignInForm, asked_of, carry
+from blueprints.guards import safe_next
+from blueprints.login.forms import ChooseForm, CodeForm
+from blueprints.login.landing import come_in, invoice_of, too_many, with_next
 from blueprints.throttles import limited
-from models import SignIn
+from models import Person, Session, SignIn
 
 bp = Blueprint("login", __name__)
 
 
 def _again_new() -> Response:
-    return _ask_page(AskForm(), problems=_too_many())
+    return _ask_page(SignInForm(), problems=too_many())
 
 
 def _again_code() -> Response:
-    return _code_page(CodeForm(), problems=_too_many())
+    return _code_page(CodeForm(), problems=too_many())
 
 
-# --- Asking for a link ------------------------------------------------------------------------------------------------
+# --- Asking for a link, or coming in by password ----------------------------------------------------------------------
 
 
 @bp.get("/sign-in")
@@ -38,7 +40,8 @@ def new() -> Response:
     next = safe_next(request.args.get("next"))
     if g.person is not None:
         return respond.redirect(next or "/")
-    return _ask_page(AskForm(formdata=None, next=next), signed_out="signed_out" in request.args)
+    form = SignInForm(formdata=None, next=next, invoice=request.args.get("invoice", ""))
+    return _ask_page(form, signed_out="signed_out" in request.args, moved="moved" in request.args)
 
 
 @bp.post("/sign-in")
@@ -46,12 +49,44 @@ def new() -> Response:
 @limited("sign-in address", (4, "minute"), (12, "hour"), key=lambda: asked_of(request.form), again=_again_new)
 def create() -> Response:
     """Mail a link to whoever may sign in. Who may not reads the same page after the same work."""
-    form = AskForm()
+    form = SignInForm()
     if not form.validate():
         return _ask_page(form, status=422)
+    if not g.settings.by_mail:
+        form.password.errors = [SignInForm.NO_PASSWORD]
+        return _ask_page(form, status=422)
     form.next.data = safe_next(form.next.data)
-    sign_ins.ask(form.address, form.next.data, now=g.now)
-    return _look_in_your_mail(form.carried)
+    sign_ins.ask(form.address, form.next.data, by=guards.actor(), now=g.now, settings=g.settings)
+    return respond.see_other("login.code", asked=form.carried)
+
+
+@bp.post("/sign-in/password")
+@limited("password", (20, "minute"), (120, "hour"), again=_again_new)
+@limited("password address", (12, "minute"), (40, "hour"), key=lambda: asked_of(request.form), again=_again_new)
+def create_by_password() -> Response:
+    """Unknown, wrong, locked and too old read and take the same."""
+    if not g.settings.by_password:
+        abort(404)
+    form = SignInForm()
+    fine = form.validate()
+    if not form.password.data:
+        form.password.errors = [SignInForm.NO_PASSWORD]
+        fine = False
+    if not fine:
+        return _ask_page(form, status=422)
+    try:
+        checked = check(form.address, form.password.data, by=guards.actor(), now=g.now, settings=g.settings)
+    except SignInRefused:
+        form.password.errors = [SignInForm.REFUSED]
+        return _ask_page(form, status=422)
+    return come_in(
+        checked.person,
+        form.next.data or "",
+        way="password",
+        remembered=form.remember.data,
+        passing=form.passing.data,
+        stage=Session.CHANGE if checked.temporary else Session.FULL,
+    )
 
 
 @bp.get("/sign-in/code")
@@ -67,11 +102,12 @@ def use_code() -> Response:
     if not form.validate():
         return _code_page(form, status=422)
     try:
-        row = sign_ins.use_code(form.email, form.code.data, now=g.now)
+        row = sign_ins.use_code(form.email, form.code.data, by=guards.actor(), now=g.now, settings=g.settings)
     except WrongCode:
         form.code.errors = [CodeForm.WRONG]
         return _code_page(form, status=422)
-    return _come_in(row, form.remember.data)
+    remembered, passing = form.remember.data, form.passing.data
+    return come_in(row.person, row.next, way="code", remembered=remembered, passing=passing)
 
 
 # --- The link ---------------------------------------------------------------------------------------------------------
@@ -83,39 +119,69 @@ def link(token: str) -> Response:
     row = _peek(token)
     if (closed := _closed(row)) is not None:
         return closed
-    if row is None or not sign_ins.is_usable(row, g.now):
-        if row is not None and row.person is not None and g.person == row.person:
+    if row is None or not sign_ins.is_usable(row, g.now, g.settings):
+        if row is not None and g.person is not None and g.person == sign_ins.person_of(row):
             return respond.redirect(safe_next(row.next) or "/")  # an old mail, opened by who is signed in anyway
         return _expired(row)
-    return _link_page(row, token)
+    return _link_page(row, token, ChooseForm(formdata=None))
+
+
+def _again_link() -> Response:
+    token = (request.view_args or {})["token"]
+    row = _peek(token)
+    return _link_page(row, token, ChooseForm(), problems=too_many()) if row is not None else _expired(None)
 
 
 @bp.post("/sign-in/<token>")
-@limited("link", (30, "minute"))
+@limited("link", (30, "minute"), again=_again_link)
 def use_link(token: str) -> Response:
+    """What the link is for; a password that will not do uses nothing up."""
     row = _peek(token)
     if (closed := _closed(row)) is not None:
         return closed
+    form = ChooseForm()
     try:
-        row = sign_ins.use(token, now=g.now)
+        if row is not None and row.purpose != SignIn.SIGN_IN:
+            return _confirm(row, token, form)
+        row = sign_ins.use(token, by=guards.actor(), now=g.now, settings=g.settings)
     except LinkUnusable:
         return _expired(row)
-    return _come_in(row, UseForm().remember.data)
+    except BadPassword as refusal:
+        form.refuse(refusal)
+        return _expired(None) if row is None else _link_page(row, token, form, status=422)
+    way = "command" if sign_ins.is_command(row) else "link"
+    if row.staff is not None:
+        owes = way == "link" and second_factors.is_owed(row.staff)
+        cookies.sign_in(row.staff, way=way, stage=Session.FACTOR if owes else Session.FULL)
+        next = safe_next(row.next)
+        return respond.redirect(with_next("/admin/sign-in/factor", next) if owes else next or "/admin")
+    return come_in(row.person, row.next, way=way, remembered=form.remember.data, passing=form.passing.data)
 
 
-# --- Once inside ------------------------------------------------------------------------------------------------------
+def _confirm(row: SignIn, token: str, form: ChooseForm) -> Response:
+    keep = g.session if g.person is not None and g.person == row.person else None
+    person = sign_ins.confirm(
+        token, form.password.data or "", by=guards.actor(), now=g.now, settings=g.settings, keep=keep
+    )
+    if row.purpose == SignIn.EMAIL:
+        if keep is None:
+            return respond.redirect("/sign-in?moved=1")
+        guards.tell("good", theming.gettext("From now on you sign in with your new address."))
+        return respond.redirect(safe_next(row.next) or "/")
+    known = Person.get_by_id(person.id)
+    owes = not g.settings.by_mail and known.password_hash is None
+    return come_in(
+        known,
+        row.next,
+        way="link",
+        remembered=form.remember.data,
+        passing=form.passing.data,
+        stage=Session.CHANGE if owes else Session.FULL,
+        group=row.group,
+    )
 
 
-@bp.post("/account/company")
-@require_person
-def switch() -> Response:
-    """Look at another of one's companies; a stranger's is not there."""
-    wanted = request.form.get("group", "")
-    group = next((place.group for place in g.places if place.group.public_id == wanted), None)
-    if group is None:
-        abort(404)
-    sessions.look_at(g.session, group)
-    return respond.redirect("/")
+# --- Out again --------------------------------------------------------------------------------------------------------
 
 
 @bp.post("/sign-out")
@@ -127,14 +193,6 @@ def sign_out() -> Response:
 
 
 # --- What they share --------------------------------------------------------------------------------------------------
-
-
-def _come_in(row: SignIn, remembered: bool) -> Response:
-    if row.staff is not None:
-        cookies.sign_in(row.staff)
-        return respond.redirect(safe_next(row.next) or "/admin")
-    cookies.sign_in(row.person, remembered=remembered)
-    return respond.redirect(safe_next(row.next) or "/")
 
 
 def _peek(token: str) -> SignIn | None:
@@ -151,38 +209,54 @@ def _closed(row: SignIn | None) -> Response | None:
     return respond.unavailable()
 
 
-def _look_in_your_mail(asked: str) -> Response:
-    return respond.see_other("login.code", asked=asked)
-
-
-def _ask_page(form: AskForm, *, status: int = 200, **context: Any) -> Response:
-    return respond.page("login/new.html", status=status, form=form, invalid=status != 200, **context)
+def _ask_page(form: SignInForm, *, status: int = 200, **context: Any) -> Response:
+    next = safe_next(form.next.data)
+    invoice = invoice_of(form.invoice.data)
+    return respond.page(
+        "login/new.html",
+        status=status,
+        form=form,
+        invalid=status != 200,
+        invoice_number=invoice.number if invoice else "",
+        access_url=f"/pay/{form.invoice.data}/access" if invoice else "",
+        account_url=with_next("/create-account", next, invoice=(form.invoice.data or "") if invoice else ""),
+        forgot_url=with_next("/forgot-password", next),
+        **ceremonies.to_sign_in(next),
+        **context,
+    )
 
 
 def _code_page(form: CodeForm, *, status: int = 200, **context: Any) -> Response:
     return respond.page("login/code.html", status=status, form=form, invalid=status != 200, **context)
 
 
-def _link_page(row: SignIn, token: str) -> Response:
-    who = row.staff if row.staff is not None else row.person
+def _link_page(row: SignIn, token: str, form: ChooseForm, *, status: int = 200, **context: Any) -> Response:
+    email = row.email or (row.staff if row.staff is not None else row.person).email
     return respond.page(
         "login/link.html",
-        form=UseForm(formdata=None),
-        masked=people.mask(who.email),
+        status=status,
+        form=form,
+        invalid=status != 200,
+        purpose=row.purpose,
+        masked=people.mask(email),
+        company=row.group.name if row.group is not None else "",
+        role=row.role or "",
         action=f"/sign-in/{token}",
-        can_stay=row.staff is None,
+        chooses=sign_ins.wants_password(row, g.settings),
+        can_stay=row.staff is None and row.purpose != SignIn.EMAIL,
+        **context,
     )
 
 
 def _expired(row: SignIn | None) -> Response:
-    """Used, replaced or too old: a new one is one press away, where we know whose it was."""
-    asked, action = "", ""
-    if row is not None and row.person is not None:
-        asked, action = carry(row.person, row.next), "/sign-in"
-    elif row is not None and row.staff is not None:
-        asked, action = carry(row.staff, row.next), "/admin/sign-in"
-    return respond.page("login/expired.html", status=410, asked=asked, action=action)
-
-
-def _too_many() -> list[tuple[str, str]]:
-    return [("", theming.gettext("Too many tries. Wait a few minutes, then try again."))]
+    """Used, replaced or too old: a new one is one press away, where we know whose it was and what for."""
+    asked, action, purpose = "", "", SignIn.SIGN_IN
+    if row is not None:
+        purpose = row.purpose
+        action = {SignIn.SIGN_IN: "/sign-in", SignIn.RESET: "/forgot-password"}.get(purpose, "")
+        if row.staff is not None:
+            action = "/admin/sign-in"
+        elif purpose == SignIn.SIGN_IN and not g.settings.by_mail:
+            action = ""
+        asked = carry(row.staff or row.person or row, row.next) if action else ""
+    return respond.page("login/expired.html", status=410, asked=asked, action=action, purpose=purpose)

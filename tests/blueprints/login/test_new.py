@@ -11,7 +11,7 @@ def test_the_page_asks_for_an_address_and_remembers_the_way_back(visitor: Browse
 
     assert "<h1>Sign in</h1>" in page
     assert 'name="next" value="/invoices/7?q=1"' in page
-    assert 'autocomplete="email"' in page
+    assert 'autocomplete="username"' in page
 
 
 def test_a_visitor_gets_a_cookie_with_the_form_and_no_row(visitor: Browser) -> None:
