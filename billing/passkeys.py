@@ -248,7 +248,9 @@ def authenticate(
         # An authenticator that counts never counts backwards: its key was copied (WebAuthn § 7.2, step 22).
         fits = (Passkey.sign_count < count) | ((Passkey.sign_count == 0) & (count == 0))
         counted = Passkey.update(sign_count=count, last_used_at=now).where(Passkey.id == row.id, fits).execute()
-        if not counted:
+        if counted:  # wrong passwords in a row: this one was right
+            type(owner).update(failed_sign_ins=0).where(type(owner).id == owner.id).execute()
+        else:
             history.record(owner, "passkey_counted_back", by=by, now=now, passkey=row.id)
     if not counted:
         raise FactorRefused

@@ -299,6 +299,13 @@ def test_who_may_not_come_in_is_refused_like_everybody_else(
     assert (error.code, error.values) == (stranger.code, stranger.values)
 
 
+def test_a_passkey_ends_the_count_of_wrong_passwords(door: Door, cast: Cast, key: Authenticator) -> None:
+    door.register(cast.ada, key)
+    Person.update(failed_sign_ins=9).execute()
+    door.open(key.get(door.options()))
+    assert Person.get_by_id(cast.ada.id).failed_sign_ins == 0
+
+
 def test_a_customers_key_is_nothing_at_the_staff_door_and_the_other_way_round(door: Door, cast: Cast) -> None:
     of_ada, of_root = Authenticator(), Authenticator()
     door.register(cast.ada, of_ada)

@@ -47,3 +47,7 @@ def test_the_clock_loads_nothing_that_draws_pages_or_reads_documents() -> None:
 
 def test_the_web_loads_no_reader_of_documents() -> None:
     assert "lxml" not in loaded("portal", SQLITE)
+
+
+def test_the_web_loads_no_cryptography_before_a_passkey_or_a_sealed_secret_needs_it() -> None:
+    assert not loaded("portal", SQLITE) & {"webauthn", "cryptography", "cbor2", "segno"}
