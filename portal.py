@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from billing.errors import Refusal
 from blueprints import assets
 from documents import glyphs
 from environ import Environ
-from models import BillingGroup, Staff
+from models import BillingGroup, Person, Staff
 from sandbox.server import run as run_sandbox
 from workers import queue
 
@@ -260,6 +261,8 @@ def _staff(given: argparse.Namespace) -> int:
             raise Stop(f"{given.email} is not one of your staff")
     if given.what == "reset":
         sign_ins.reset(member, by=history.COMMAND, now=now)
+    elif access.is_locked(member, now, settings.load()):
+        raise Stop(f"{member.email} is locked out after too many wrong passwords: portal.py staff reset {member.email}")
     print(f"merchant  {member.email}  {sign_ins.for_command(member, now=now)}")
     return 0
 
@@ -276,11 +279,23 @@ def _link(given: argparse.Namespace) -> int:
             raise Stop(f"there is no billing group {given.group}")
         person = _known(lambda: people.make_member(given.email, group, "pay", by=history.COMMAND, now=now), given.email)
     else:
-        person = people.person_by_email(given.email)
-        if person is None or not access.may_sign_in(person, now):
-            raise Stop(f"{given.email} is nobody who may sign in")
+        person = people.person_by_email(given.email) or _let_in_by_rule(given.email, now)
+    if person is not None and access.is_locked(person, now, settings.load()):
+        raise Stop(f"{person.email} is locked out after too many wrong passwords: unlock them under Customers")
+    if person is None or not access.may_sign_in(person, now):
+        raise Stop(f"{given.email} is nobody who may sign in")
     print(f"customer  {person.email}  {sign_ins.for_command(person, now=now)}")
     return 0
+
+
+def _let_in_by_rule(email: str, now: datetime) -> Person | None:
+    """Whom an access rule names and who never came: they are a person from now on."""
+    folded = _known(lambda: people.fold(email), email)
+    if not access.is_allowed(folded, now, settings.load()):
+        return None
+    with database.transaction():
+        person: Person = people.make_person(folded, by=history.COMMAND, now=now)
+    return person
 
 
 def _import(given: argparse.Namespace) -> int:
