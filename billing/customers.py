@@ -394,6 +394,7 @@ def _members(groups: list[BillingGroup], now: datetime, settings: Settings) -> t
             until=until,
             group=f"{by_id[group].name} ({by_id[group].currency})",
             last_sign_in_at=person.last_sign_in_at,
+            url=f"/admin/people/{person.public_id}",
         )
         for person, group, role, until in sorted(found, key=lambda row: (row[0].email, row[1]))
     )
