@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from billing import groups, history, settings
+from billing import groups, history, invitations, settings
 from models import AccessRule, Person
 from tests.blueprints.admin.access.conftest import PAGE
 from tests.blueprints.conftest import Clock
@@ -43,6 +43,14 @@ def test_every_form_works_without_a_script(root: Browser, rule: AccessRule) -> N
         assert 'method="post"' in attributes
         assert "action=" in attributes
         assert 'name="csrf_token"' in inside
+
+
+def test_the_page_shows_people_and_open_invitations(root: Browser, cast: Cast, rule: AccessRule, now: datetime) -> None:
+    invitations.invite(cast.acme, "new@elsewhere.example", "view", by=cast.root, now=now)
+    page = root.get(PAGE).text
+    for text in ("ada@acme.example", "vic@acme.example", "new@elsewhere.example", f'href="{PAGE}/invitations/new"'):
+        assert text in page
+    assert "mallory" not in page
 
 
 def test_only_invited_people_may_sign_in_and_the_page_says_so(root: Browser, rule: AccessRule, now: datetime) -> None:
