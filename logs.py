@@ -12,8 +12,10 @@ from typing import Any
 
 Answer = Callable[..., Any]
 
-# What follows these in an address opens a door: sign-in links, pay links, a session's or a page's token.
-SECRET = re.compile(r"((?:/sign-in/|/pay/(?:payments/)?|/page/)|[?&](?:token|code|key|secret)=)[^\s/?&\"']+")
+# What follows these in an address opens a door: sign-in links, pay links (carried on as `invoice`), the token of a
+# session or a page.
+DOORS = r"/sign-in/|/pay/(?:payments/)?|/page/"
+SECRET = re.compile(rf"((?:{DOORS})|[?&](?:token|code|key|secret|invoice|asked)=)[^\s/?&\"']+")
 PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s@/]+(@)")  # user:password@ in an address of a database, Redis or SMTP
 LONGEST = 4000  # characters
 

@@ -197,8 +197,9 @@ def form_hindrance(settings: Settings) -> str:
 
 
 def form_minimum(settings: Settings) -> Money:
-    """The least the form takes."""
-    return Money(settings.payment_form_minimum, settings.currency)
+    """The least the form takes: what the merchant says, and no less than the provider can."""
+    least = [] if stopped(settings) else [item.minimum for item in _able() if item.currency == settings.currency]
+    return Money(max(settings.payment_form_minimum, min(least, default=0)), settings.currency)
 
 
 @retried

@@ -10,7 +10,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, g, request
 
@@ -19,7 +19,7 @@ from billing import invoices, links, payments, people, sign_ins
 from billing.errors import GuestRefused, LinkUnusable, NotFree, Refusal, TokenReused
 from billing.payments import guests
 from blueprints import guards, respond, waiting
-from blueprints.asking import AskForm, carry
+from blueprints.asking import carry
 from blueprints.pay.forms import GuestForm
 from blueprints.throttles import limited, this_address
 from models import Invoice, Payment, Person
@@ -48,6 +48,10 @@ class Link:
         """Where who signs in goes on to."""
         return f"/invoices/{self.invoice.address}"
 
+    def way(self, door: str) -> str:
+        """One of the ways in (/sign-in, /create-account, /forgot-password), which leads back to the invoice."""
+        return f"{door}?{urlencode({'next': self.next, 'invoice': self.token}, safe='/')}"
+
 
 def _too_often() -> Response:
     link = _read((request.view_args or {})["token"])
@@ -72,15 +76,15 @@ def show(token: str) -> Response:
         return _expired(link)
     if g.settings.allow_guest_payment:
         return _panel(link, GuestForm(formdata=None))
-    if link.recipient is None:
-        form = AskForm(formdata=None, next=link.next)
-        return respond.page("login/new.html", form=form, invalid=False, invoice_number=link.invoice.number)
+    if link.recipient is None or not g.settings.by_mail:
+        return respond.redirect(link.way("/sign-in"))
     return respond.page(
         "pay/open.html",
         number=link.invoice.number,
         masked=people.mask(link.recipient.email),
         action=link.path,
-        other=f"/sign-in?next={link.next}",
+        other=link.way("/sign-in"),
+        account_url=link.way("/create-account") if guests.may_ask_for_account(g.settings) else "",
     )
 
 
@@ -96,7 +100,7 @@ def create_sign_in(token: str) -> Response:
         return _expired(None)
     if link.recipient is None:
         abort(404)
-    sign_ins.ask(link.recipient.email, link.next, now=g.now)
+    sign_ins.ask(link.recipient.email, link.next, by=guards.actor(), now=g.now, settings=g.settings)
     return respond.see_other("login.code", asked=carry(link.recipient, link.next))
 
 
@@ -254,7 +258,8 @@ def _panel(
     state = _state(invoice)
     other: Payment | None = (values or {}).get("payment")
     begun = guests.under_way(invoice, link.token) if state == "moving" else None
-    sign_in_url = f"/sign-in?next={quote(link.next)}" if g.settings.portal_enabled else ""
+    can_sign_in = g.settings.portal_enabled
+    can_enrol = guests.may_ask_for_account(g.settings)
     fresh = not form.has_token or code in ("no_token", TokenReused.code)
     return respond.page(
         "pay/show.html",
@@ -269,15 +274,16 @@ def _panel(
         form=form,
         token=secrets.token_urlsafe(18) if fresh else form.token.data,
         link=link.path,
-        can_enrol=guests.may_ask_for_account(g.settings),
+        can_enrol=can_enrol,
         hindrance=guests.hindrance(invoice, now=g.now, settings=g.settings) if state == "open" else "",
         code=code,
         limit=(values or {}).get("limit"),
         other=_view(link, other) if other else None,
         begun=_view(link, begun) if begun else None,
         masked=people.mask(link.recipient.email) if link.recipient and g.settings.by_mail else "",
-        sign_in_url=sign_in_url,
-        forgot_url=f"/forgot-password?next={quote(link.next)}" if sign_in_url and g.settings.by_password else "",
+        sign_in_url=link.way("/sign-in") if can_sign_in else "",
+        forgot_url=link.way("/forgot-password") if can_sign_in and g.settings.by_password else "",
+        account_url=link.way("/create-account") if can_enrol else "",
     )
 
 
@@ -298,6 +304,8 @@ def _switched_off() -> str:
 
 def _expired(link: Link | None) -> Response:
     """None of ours, or too old: where we know whose it was, a new one is one press away."""
+    if respond.wants_fragment():
+        return respond.redirect(f"/pay/{(request.view_args or {})['token']}")  # it says so there, as a page
     if link is None:
         return respond.page("login/expired.html", status=410, asked="", action="")
     is_open = g.settings.portal_enabled
@@ -306,5 +314,5 @@ def _expired(link: Link | None) -> Response:
         status=410,
         masked=people.mask(link.recipient.email) if link.recipient and is_open and g.settings.by_mail else "",
         link=link.path,
-        sign_in_url=f"/sign-in?next={quote(link.next)}" if is_open else "",
+        sign_in_url=link.way("/sign-in") if is_open else "",
     )

@@ -10,7 +10,7 @@ from wtforms import BooleanField, EmailField, Field, HiddenField, StringField, V
 from wtforms.validators import DataRequired, Length
 
 from billing import people
-from billing.payments.guests import Guest
+from billing.payments import guests
 from blueprints.asking import NOT_AN_ADDRESS
 from blueprints.forms import Form, mark
 from money import BadAmount, Money, parse
@@ -37,8 +37,8 @@ class PayerForm(Form):
     address = ""
 
     @property
-    def guest(self) -> Guest:
-        return Guest(name=self.name.data, email=self.address, enrols=bool(self.enrol.data))
+    def guest(self) -> guests.Guest:
+        return guests.Guest(name=self.name.data, email=self.address, enrols=bool(self.enrol.data))
 
     @property
     def has_token(self) -> bool:
@@ -97,7 +97,7 @@ class PaymentForm(PayerForm):
             self.sum = parse(control.data, g.settings.currency)
         except BadAmount:
             raise wrong from None
-        if self.sum.minor < max(1, g.settings.payment_form_minimum):
+        if self.sum < guests.form_minimum(g.settings):
             raise ValidationError(self.TOO_LITTLE)
 
     def validate_reference(self, control: StringField) -> None:

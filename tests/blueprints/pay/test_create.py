@@ -173,6 +173,11 @@ def test_a_tampered_link_pays_nothing(visitor: Browser, invoice: Invoice, cast: 
     assert Payment.select().count() == 0
 
 
+def test_to_htmx_a_link_that_is_no_more_is_opened_as_a_page(visitor: Browser, invoice: Invoice) -> None:
+    answer = visitor.post("/pay/x/payments", GUS, htmx=True)
+    assert answer.headers["HX-Redirect"] == "/pay/x"
+
+
 def test_without_a_form_token_nothing_is_taken(visitor: Browser, invoice: Invoice) -> None:
     path = path_of(invoice)
     fields = hidden(visitor.get(path).text) | GUS

@@ -30,7 +30,8 @@ def test_the_page_knows_the_invoice_and_its_reader(visitor: Browser, cast: Cast,
     assert "<h1>Open invoice 2026-0142</h1>" in page
     assert "We send a sign-in link to a•••@acme.example. It works for 30 minutes." in page
     assert "Not your address?" in page
-    assert 'href="/sign-in?next=/invoices/2026-0142"' in page
+    assert 'href="/sign-in?next=/invoices/2026-0142&amp;invoice=' in page
+    assert 'href="/create-account?next=/invoices/2026-0142&amp;invoice=' in page
     assert page.count("<button") == 1
     assert "<input" not in page.replace('<input type="hidden"', "")
     assert "1,240" not in page
@@ -128,7 +129,10 @@ def test_the_invoices_company_becomes_the_current_one(ada: Browser, cast: Cast, 
 
 
 def test_a_pdfs_link_finds_the_customers_own_address(visitor: Browser, cast: Cast, invoice: Invoice) -> None:
-    assert 'name="email"' in visitor.get(pay_path(invoice)).text  # nobody known: asked for
+    visitor.get(pay_path(invoice))
+    asked = visitor.follow().text
+    assert "<h1>Open invoice 2026-0142</h1>" in asked
+    assert 'name="email"' in asked  # nobody known: asked for
 
     customer = cast.acme.customer
     customer.email = "Vic@acme.example"
@@ -184,6 +188,19 @@ def test_one_link_does_not_mail_without_end(visitor: Browser, cast: Cast, invoic
 
     assert visitor.post(path).status_code == 429
     assert Letter.select().count() == 4
+
+
+def test_where_customers_sign_in_by_password_it_leads_to_that_page(
+    visitor: Browser, cast: Cast, invoice: Invoice, clock: Clock
+) -> None:
+    settings.save({"sign_in_by": "password"}, by=history.COMMAND, now=clock.now)
+
+    assert visitor.get(pay_path(invoice, cast.ada.id)).status_code == 303
+
+    page = visitor.follow().text
+    assert "<h1>Open invoice 2026-0142</h1>" in page
+    assert 'name="password"' in page
+    assert 'value="/invoices/2026-0142"' in page
 
 
 def test_while_the_portal_is_off_it_is_closed(visitor: Browser, cast: Cast, invoice: Invoice, clock: Clock) -> None:
