@@ -33,7 +33,6 @@ from blueprints import (
 )
 from blueprints.admin import access as admin_access
 from blueprints.admin import access_requests as admin_access_requests
-from blueprints.admin import access_requests as admin_access_requests
 from blueprints.admin import attention as admin_attention
 from blueprints.admin import customers as admin_customers
 from blueprints.admin import health as admin_health
@@ -44,17 +43,14 @@ from blueprints.admin import invoices as admin_invoices
 from blueprints.admin import letters as admin_letters
 from blueprints.admin import login as admin_login
 from blueprints.admin import members as admin_members
-from blueprints.admin import members as admin_members
 from blueprints.admin import patterns as admin_patterns
 from blueprints.admin import payments as admin_payments
-from blueprints.admin import people as admin_people
 from blueprints.admin import people as admin_people
 from blueprints.admin import preview as admin_preview
 from blueprints.admin import proofs as admin_proofs
 from blueprints.admin import security as admin_security
 from blueprints.admin import sessions as admin_sessions
 from blueprints.admin import settings as admin_settings
-from blueprints.admin import staff as admin_staff
 from blueprints.admin import staff as admin_staff
 from blueprints.login import accounts as login_accounts
 from blueprints.login import companies as login_companies
@@ -93,10 +89,6 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     admin_attention.bp,
     admin_health.bp,
     admin_history.bp,
-    admin_people.bp,
-    admin_members.bp,
-    admin_access_requests.bp,
-    admin_staff.bp,
     admin_people.bp,
     admin_members.bp,
     admin_access_requests.bp,
