@@ -49,9 +49,10 @@ DEFAULT_LANGUAGE = "en"
 DEFAULT_ZONE = "UTC"
 # Dates are written day first in our English ("3 November 2026"); amounts keep plain "en" ("$5.00", not "US$5.00").
 DATE_LOCALES = {"en": "en_GB"}
-# A theme may colour these but not replace them: staff, sign-in, paying, hand-off to a provider, confirmations.
+# A theme may colour these but not replace them: staff, sign-in, letting people in, paying, hand-off to a provider,
+# confirmations.
 LOCKED = re.compile(
-    r"(core|admin|login|pay|passkeys|proofs|security)/.*|payments/_?(new|pay_panel|pay_form|step|status)\.html"
+    r"(core|admin|login|pay|passkeys|people|proofs|security)/.*|payments/_?(new|pay_panel|pay_form|step|status)\.html"
     r"|.*/_?delete\.html|_preview_banner\.html"
 )
 # What Flask puts into every template and a merchant's template must not reach: secrets, rows, the raw request.
