@@ -16,8 +16,8 @@ from billing.passwords import check
 from blueprints import ceremonies, cookies, guards, respond
 from blueprints.asking import SignInForm, asked_of, carry
 from blueprints.guards import safe_next
+from blueprints.landing import come_in, invoice_of, too_many, with_next
 from blueprints.login.forms import ChooseForm, CodeForm
-from blueprints.login.landing import come_in, invoice_of, too_many, with_next
 from blueprints.throttles import limited
 from models import Person, Session, SignIn
 

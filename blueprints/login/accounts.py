@@ -14,8 +14,8 @@ from billing.errors import BadPassword
 from blueprints import guards, respond
 from blueprints.asking import AskForm, asked_of
 from blueprints.guards import safe_next
+from blueprints.landing import come_in, invoice_of, too_many, with_next
 from blueprints.login.forms import AccountForm, ChooseForm
-from blueprints.login.landing import come_in, invoice_of, too_many, with_next
 from blueprints.throttles import limited, signed_in
 from models import Session
 

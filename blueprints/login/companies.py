@@ -10,8 +10,8 @@ from billing import access, invoices, requests, sessions
 from blueprints import guards, respond
 from blueprints.asking import asked_of
 from blueprints.guards import WITHOUT_COMPANY, require_person, require_signed_in
+from blueprints.landing import invoice_of, too_many
 from blueprints.login.forms import AccountForm, InvoiceForm
-from blueprints.login.landing import invoice_of, too_many
 from blueprints.throttles import limited, signed_in
 from models import Invoice
 

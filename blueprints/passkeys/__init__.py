@@ -9,8 +9,9 @@ from flask import Blueprint, Response, abort, g, request
 import theming
 from billing import passkeys
 from billing.errors import FactorRefused
-from blueprints import ceremonies, cookies, guards, respond
+from blueprints import ceremonies, guards, respond
 from blueprints.guards import require_proof, require_signed_in, safe_next
+from blueprints.landing import come_in
 from blueprints.passkeys.forms import NameForm
 from blueprints.throttles import limited
 from models import Passkey
@@ -40,8 +41,7 @@ def sign_in() -> Response:
         )
     except FactorRefused:
         return _sign_in_page(422, theming.gettext(ceremonies.REFUSED))
-    cookies.sign_in(person, way="passkey")
-    return respond.redirect(_next() or "/")
+    return come_in(person, _next(), way="passkey")
 
 
 def _sign_in_page(status: int, problem: str) -> Response:

@@ -76,6 +76,12 @@ def test_one_comes_back_to_where_one_wanted_to_go_and_nowhere_else(key: Authenti
     assert visitor.last.headers["Location"] == "/"
 
 
+def test_who_has_several_companies_chooses_one(key: Authenticator, visitor: Keeper, cast: Cast) -> None:
+    Membership.create(person=cast.ada, group=cast.globex, role="view", created_at=cast.ada.created_at)
+    come_in(visitor, key)
+    assert visitor.last is not None and visitor.last.headers["Location"] == "/account/company"
+
+
 def test_another_browsers_answer_opens_nothing(ada: Keeper, key: Authenticator, visitor: Keeper, app: Flask) -> None:
     refused = visitor.open(asked(ada), DOOR, key)
     assert refused.status_code == 422
