@@ -204,9 +204,11 @@ def _takes_totp(staff: Staff, typed: str, seconds: float) -> bool:
     step = _step_of(secret, typed, seconds)
     if step is None or id != str(staff.id):
         return False
+    # Not after a lock that guesses made at the same time have brought.
+    still = Staff.locked_at.is_null() if staff.locked_at is None else Staff.locked_at == staff.locked_at
     with transaction():
         newer = Staff.totp_step.is_null() | (Staff.totp_step < step)
-        taken: int = Staff.update(totp_step=step).where(Staff.id == staff.id, newer).execute()
+        taken: int = Staff.update(totp_step=step).where(Staff.id == staff.id, newer, still).execute()
     return taken == 1
 
 

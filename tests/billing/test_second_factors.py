@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pyotp
 import pytest
 
-from billing import passkeys, passwords, second_factors, secrets_kept, sessions, settings
+from billing import access, passkeys, passwords, second_factors, secrets_kept, sessions, settings
 from billing.errors import FactorRefused
 from billing.history import Actor
 from database import transaction
@@ -161,6 +161,21 @@ def test_wrong_ones_count_towards_the_lock(root: Staff, now: datetime) -> None:
     for _ in range(10):
         refused(root, "000000", now)
     assert Staff.get_by_id(root.id).locked_at is not None
+    refused(root, code(secret), now)
+
+
+def test_a_right_code_comes_too_late_after_the_tenth_wrong_one(
+    root: Staff, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = set_up(root, now)
+    judge = access.is_locked
+
+    def locked_right_after(who: Staff, *given: Any) -> bool:
+        found = judge(who, *given)
+        Staff.update(locked_at=now).where(Staff.id == who.id).execute()  # by guesses made at the same time
+        return found
+
+    monkeypatch.setattr(access, "is_locked", locked_right_after)
     refused(root, code(secret), now)
 
 
