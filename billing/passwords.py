@@ -10,11 +10,11 @@ import secrets
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from peewee import Case
+from peewee import Case, fn
 
 from billing import access, history, letters, links, people, sessions, weak_passwords
 from billing import settings as settings_of
@@ -23,8 +23,6 @@ from billing.settings import Settings
 from database import transaction
 from models import Letter, Passkey, Person, Session, Staff
 from workers import queue
-
-Who = TypeVar("Who", Person, Staff)
 
 LOCK_AFTER = 10  # wrong ones in a row
 TEMPORARY_LIFE = timedelta(hours=24)
@@ -58,23 +56,19 @@ def check(name: str, password: str, *, by: history.Actor, now: datetime, setting
     fits = _fits(person, password)
     places = access.groups(person or Person(id=0, email=""), now, settings)  # asked for nobody too: for the time
     welcome = bool(places) or settings.enrolment == settings_of.OPEN
-    if person is not None and fits and welcome:
-        temporary = person.password_temporary_until is not None
-        if _accept(person, password, by=by, now=now, settings=settings):
-            return Checked(person, temporary)
-    _refuse(Person, person, by=by, now=now, settings=settings)
-    raise SignInRefused
+    temporary = person is not None and person.password_temporary_until is not None
+    if not _take(Person, person, password, fits and welcome, by=by, now=now, settings=settings) or person is None:
+        raise SignInRefused
+    return Checked(person, temporary)
 
 
 def check_staff(email: str, password: str, *, by: history.Actor, now: datetime, settings: Settings) -> Staff:
     """The member of staff of an address and a password. Raises SignInRefused, alike for whatever is wrong."""
     staff = people.staff_by_email(email)
-    fits = _fits(staff, password)
-    good = staff is not None and fits and staff.removed_at is None
-    if staff is not None and good and _accept(staff, password, by=by, now=now, settings=settings):
-        return staff
-    _refuse(Staff, staff, by=by, now=now, settings=settings)
-    raise SignInRefused
+    fits = _fits(staff, password) and staff is not None and staff.removed_at is None
+    if not _take(Staff, staff, password, fits, by=by, now=now, settings=settings) or staff is None:
+        raise SignInRefused
+    return staff
 
 
 def named(name: str) -> Person | None:
@@ -88,55 +82,80 @@ def named(name: str) -> Person | None:
 
 def failed(who: Person | Staff, *, by: history.Actor, now: datetime) -> None:
     """Count a wrong password, or code of a second factor. The tenth in a row locks."""
-    _refuse(type(who), who, by=by, now=now, settings=settings_of.load())
+    settings = settings_of.load()
+    with transaction():
+        letter = _count(type(who), who, by=by, now=now, settings=settings)
+    queue.enqueue("workers.letters.send", letter or 0, queue="letters")
 
 
-def _accept(who: Who, password: str, *, by: history.Actor, now: datetime, settings: Settings) -> bool:
-    """Take it, unless they are locked, or another press was quicker with a password that is good once.
+def _take(
+    table: Any,
+    who: Person | Staff | None,
+    password: str,
+    fits: bool,
+    *,
+    by: history.Actor,
+    now: datetime,
+    settings: Settings,
+) -> bool:
+    """Take a password that fits, unless they are locked, or another press was quicker with one that is good once.
 
-    Counting wrong ones is a row's business like this is: of guesses made at once those count that came before.
+    Whoever is refused is refused by the same statements in one transaction: nobody, somebody, somebody locked out who
+    knows the password. It counts in the order of the commits: guesses made at once are no more than ten.
     """
-    table: Any = type(who)
-    changes: dict[str, Any] = {"failed_sign_ins": 0, "locked_at": None}
-    if isinstance(who, Staff) and _has_second_factor(who):  # else whoever knows the password guesses codes for ever
-        changes["failed_sign_ins"] = Case(None, [(table.locked_at.is_null(), table.failed_sign_ins)], 0)
+    same = table.id == (who.id if who is not None and fits else 0)
+    if who is not None:
+        same &= table.password_hash == who.password_hash
     still = table.locked_at.is_null() | _run_out(table, now, settings)
+    changes: dict[str, Any] = {"failed_sign_ins": 0 if table is Person else _after_first_factor(), "locked_at": None}
     if isinstance(who, Person) and who.password_temporary_until is not None:
         changes["password_temporary_until"] = now  # its hash stays: it must not be chosen
         still &= Person.password_temporary_until > now
-    elif _hasher.check_needs_rehash(who.password_hash):
-        changes["password_hash"] = _hasher.hash(_normal(password))
-    with transaction():
-        same = (table.id == who.id) & (table.password_hash == who.password_hash)
-        taken = table.update(changes).where(same, still).execute()
-        if taken:
-            history.record(who, "password_accepted", by=by, now=now)
-    return bool(taken)
-
-
-def _has_second_factor(staff: Staff) -> bool:
-    return staff.totp_secret is not None or Passkey.select().where(Passkey.staff == staff.id).exists()
-
-
-def _refuse(table: Any, who: Person | Staff | None, *, by: history.Actor, now: datetime, settings: Settings) -> None:
-    """Count it and lock at the tenth. The same statements for nobody as for somebody, for the time they take."""
-    theirs = table.id == (who.id if who else 0)
     letter: int | None = None
     with transaction():
-        table.update(failed_sign_ins=0, locked_at=None).where(theirs, _run_out(table, now, settings)).execute()
-        open_ = table.locked_at.is_null()
-        table.update(failed_sign_ins=table.failed_sign_ins + 1).where(theirs, open_).execute()
-        locks = table.update(locked_at=now).where(theirs, open_, table.failed_sign_ins >= LOCK_AFTER).execute()
-        event = "locked" if locks else "sign_in_refused"
-        history.note(table._meta.table_name, who.id if who else 0, event, by=by, now=now)
-        if who is not None and locks:
-            sessions.end_all(who, now=now, by=by, because=sessions.LOCKED)
-            letter = _tell(who, "locked", now)
+        taken = bool(table.update(changes).where(same, still).execute())
+        if who is not None and taken:
+            history.record(who, "password_accepted", by=by, now=now)
         else:
-            Session.update(ended_at=now).where(Session.id == 0).execute()
-            Letter.update(not_before=now).where(Letter.id == 0).execute()
-    # 0 is nobody's: asked all the same, for the time it takes
-    queue.enqueue("workers.letters.send", letter or 0, queue="letters")
+            letter = _count(table, who, by=by, now=now, settings=settings)
+    if who is None or not taken:
+        # 0 is nobody's: asked all the same, for the time it takes
+        queue.enqueue("workers.letters.send", letter or 0, queue="letters")
+    elif _hasher.check_needs_rehash(who.password_hash):
+        table.update(password_hash=_hasher.hash(_normal(password))).where(same).execute()
+    return taken
+
+
+def _after_first_factor() -> Any:
+    """How many wrong ones count on: all of them where a second factor is owed still, unless a timer has ended a lock.
+
+    Else whoever knows the password guesses codes for ever.
+    """
+    has_passkey = fn.EXISTS(Passkey.select(Passkey.id).where(Passkey.staff == Staff.id))
+    owes = Staff.totp_secret.is_null(False) | has_passkey
+    return Case(None, [(Staff.locked_at.is_null() & owes, Staff.failed_sign_ins)], 0)
+
+
+def _count(
+    table: Any, who: Person | Staff | None, *, by: history.Actor, now: datetime, settings: Settings
+) -> int | None:
+    """Count a wrong one and lock at the tenth, in the caller's transaction; the letter to send after it.
+
+    The same statements for nobody as for somebody, for the time they take.
+    """
+    theirs = table.id == (who.id if who else 0)
+    open_ = table.locked_at.is_null()
+    table.update(failed_sign_ins=0, locked_at=None).where(theirs, _run_out(table, now, settings)).execute()
+    table.update(failed_sign_ins=table.failed_sign_ins + 1).where(theirs, open_).execute()
+    locks = table.update(locked_at=now).where(theirs, open_, table.failed_sign_ins >= LOCK_AFTER).execute()
+    event = "locked" if locks else "sign_in_refused"
+    history.note(table._meta.table_name, who.id if who else 0, event, by=by, now=now)
+    if who is not None and locks:
+        sessions.end_all(who, now=now, by=by, because=sessions.LOCKED)
+        return _tell(who, "locked", now)
+    Session.update(ended_at=now).where(Session.id == 0).execute()
+    Letter.update(not_before=now).where(Letter.id == 0).execute()
+    return None
 
 
 def _run_out(table: Any, now: datetime, settings: Settings) -> Any:
