@@ -112,6 +112,29 @@ def by_rule(group: BillingGroup, now: datetime, settings: Settings | None = None
     return [(person, role) for person in people if (role := _by(rules, person.email))]
 
 
+def left_out_by_invitation(now: datetime) -> int:
+    """How many people come in by rules alone: were only invited people let in, no group would be open to them.
+
+    Costs a look at everybody's address, three queries.
+    """
+    by_name: dict[str, set[int]] = {}
+    for rule in AccessRule.select():
+        by_name.setdefault(f"{rule.local}@{rule.domain}", set()).add(rule.group_id)
+    if not by_name:
+        return 0
+    shut: dict[int, set[int]] = {}
+    for person, group in (
+        Membership.select(Membership.person, Membership.group).where(Membership.removed_at.is_null(False)).tuples()
+    ):
+        shut.setdefault(person, set()).add(group)
+    inside = Membership.select(Membership.person).where(Membership.removed_at.is_null(), _alive(now))
+    count = 0
+    for id, email in Person.select(Person.id, Person.email).where(Person.id.not_in(inside)).tuples():
+        open_to = by_name.get(email, set()) | by_name.get("@" + email.rpartition("@")[2], set())
+        count += bool(open_to - shut.get(id, set()))
+    return count
+
+
 def _by(rules: Iterable[AccessRule], email: str) -> str:
     local, _, domain = email.rpartition("@")
     roles = [rule.role for rule in rules if rule.domain == domain and rule.local in ("", local)]

@@ -85,6 +85,11 @@ def portal() -> str:
     return f"{_url}/sign-in"
 
 
+def payment_form() -> str:
+    """The public page that takes payments by name, e-mail, amount and reference."""
+    return f"{_url}/pay"
+
+
 def company(public_id: str) -> str:
     """A billing group's portal link: leads to sign-in and that group's pages; opens nothing by itself."""
     return f"{_url}/company/{quote(public_id)}"

@@ -11,15 +11,18 @@ from wtforms import (
     BooleanField,
     Field,
     PasswordField,
+    RadioField,
     SelectField,
     StringField,
     TextAreaField,
     ValidationError,
 )
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import EqualTo, InputRequired, Length
 
+import money
 import theming
-from billing import links, passwords, people, settings
+from billing import access, links, passwords, people, settings
 from billing.errors import BadPassword, BadSetting, SignInRefused
 from billing.passwords import LONGEST, SHORTEST
 from blueprints import guards, respond
@@ -41,6 +44,11 @@ WRONG = {
     "currency": mark("Enter a currency code of three letters, such as EUR."),
     "language": mark("Choose a language from the list."),
     "go_live_on": mark("Enter a date such as 2026-12-01 or 1 Dec 2026."),
+    "sign_in_by": mark("Choose how customers sign in."),
+    "enrolment": mark("Choose who may sign in."),
+    "lockout_ends_by": mark("Choose what ends a lock."),
+    "remember_days": mark("Enter a number of days from 1 to 365."),
+    "payment_form_minimum": mark("Enter an amount above nothing, such as 5.00."),
 }
 
 
@@ -60,11 +68,29 @@ class SettingsForm(Form):
         return fine
 
     def of_settings(self) -> list[Field]:
-        return [control for control in self if control.name in settings.FIELDS]
+        """Those that were sent: what is not on a form stays as it is, but a box that is not ticked is off."""
+        known = [control for control in self if control.name in settings.FIELDS]
+        return [control for control in known if control.raw_data or isinstance(control, BooleanField)]
 
     @property
     def changes(self) -> Mapping[str, Any]:
         return {control.name: control.data for control in self.of_settings()}
+
+
+class MinimumField(StringField):  # type: ignore[misc]
+    """An amount in the merchant's currency, typed as people write it; kept in minor units."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist:
+            try:
+                self.data = money.parse(valuelist[0], g.settings.currency).minor
+            except money.BadAmount:
+                raise ValueError(WRONG["payment_form_minimum"]) from None
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return money.as_decimal(self.data, g.settings.currency) if isinstance(self.data, int) else ""
 
 
 class PortalForm(SettingsForm):
@@ -72,6 +98,34 @@ class PortalForm(SettingsForm):
     hide_future_invoices = BooleanField()
     allow_pay = BooleanField()
     portal_link_in_mails = BooleanField()
+    sign_in_by = RadioField(
+        choices=[
+            SelectChoice(settings.BOTH, mark("A link or code by mail, or a password")),
+            SelectChoice(settings.MAIL, mark("A link or code by mail; there are no passwords")),
+            SelectChoice(settings.PASSWORD, mark("A password; links in mails only prove an address")),
+        ],
+        validate_choice=False,
+    )
+    enrolment = RadioField(
+        choices=[
+            SelectChoice(settings.LISTED, mark("Invited people, and whom a customer's access rules name")),
+            SelectChoice(settings.OPEN, mark("They, and whoever proves the address that an invoice was sent to")),
+            SelectChoice(settings.INVITED, mark("Invited people alone; access rules let nobody in")),
+        ],
+        validate_choice=False,
+    )
+    lockout_ends_by = RadioField(
+        choices=[
+            SelectChoice(settings.STAFF, mark("You unlock them")),
+            SelectChoice(settings.TIMER, mark("30 minutes, or you before that")),
+        ],
+        validate_choice=False,
+    )
+    remember_days = StringField()
+    allow_manage_emails = BooleanField()
+    allow_guest_payment = BooleanField()
+    allow_payment_form = BooleanField()
+    payment_form_minimum = MinimumField()
 
 
 class BusinessForm(SettingsForm):
@@ -85,6 +139,7 @@ class BusinessForm(SettingsForm):
     currency = StringField()
     language = SelectField(choices=theming.languages(), validate_choice=False)
     go_live_on = DayField()
+    require_second_factor = BooleanField()
 
     def validate_business_email(self, control: Field) -> None:
         if control.data and control.data.strip():
@@ -198,7 +253,23 @@ def _save(form: SettingsForm, endpoint: str) -> Response:
 
 
 def _portal(form: PortalForm, *, status: int = 200) -> Response:
-    return _page("portal", form, status, portal_url=links.portal())
+    return _page(
+        "portal",
+        form,
+        status,
+        portal_url=links.portal(),
+        snippets=_snippets(),
+        left_out=access.left_out_by_invitation(g.now),
+        currency=g.settings.currency,
+    )
+
+
+def _snippets() -> list[str]:
+    """What leads here from the merchant's own site, ready to be copied."""
+    ways = [(links.portal(), theming.gettext("See and pay your invoices"))]
+    if g.settings.allow_payment_form:
+        ways.append((links.payment_form(), theming.gettext("Pay an invoice")))
+    return [f'<a href="{address}">{words}</a>' for address, words in ways]
 
 
 def _business(form: BusinessForm, *, status: int = 200) -> Response:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pytest
 
-from billing import history, passwords, settings
-from models import History, Session, Staff
+from billing import history, passwords, rules, settings
+from models import History, Membership, Person, Session, Staff
 from tests.blueprints.conftest import Clock
 from tests.browser import Browser
 from tests.cast import Cast
@@ -27,7 +28,7 @@ GOOD = {
 
 def test_the_index_leads_to_what_exists(root: Browser) -> None:
     page = root.get("/admin/settings").text
-    for path in (PORTAL, BUSINESS, PASSWORD, "/admin/imports", "/admin/health", "/admin/history"):
+    for path in (PORTAL, BUSINESS, "/admin/settings/security", "/admin/imports", "/admin/health", "/admin/history"):
         assert f'href="{path}"' in page
         assert root.get(path).status_code == 200
 
@@ -38,7 +39,7 @@ def test_a_ticked_box_is_on_and_an_unticked_one_off(root: Browser, name: str) ->
     assert root.post(PORTAL, {name: "y"}).status_code == 303
     switches = ("portal_enabled", "hide_future_invoices", "portal_link_in_mails", "allow_pay")
     assert {switch for switch in switches if getattr(settings.load(), switch)} == {name}
-    assert root.get(PORTAL).text.count(" checked") == 1
+    assert len(re.findall(r' checked [^>]*type="checkbox"', root.get(PORTAL).text)) == 1
 
 
 def test_turning_the_portal_off_closes_it_at_the_next_request(root: Browser, ada: Browser) -> None:
@@ -111,6 +112,100 @@ def test_what_cannot_be_is_told_at_its_field_and_nothing_is_saved(
     assert "0800 123" in answer.text
     assert settings.load().business_phone == "01234 567890"
     assert settings.load().go_live_on is None
+
+
+def test_what_customers_sign_in_by_is_saved_and_comes_back(root: Browser, clock: Clock) -> None:
+    sent = {
+        "portal_enabled": "y",
+        "sign_in_by": "password",
+        "enrolment": "open",
+        "lockout_ends_by": "timer",
+        "remember_days": "30",
+        "allow_manage_emails": "y",
+        "allow_guest_payment": "y",
+        "allow_payment_form": "y",
+        "payment_form_minimum": "€1,234.5",
+    }
+    assert root.post(PORTAL, sent).status_code == 303
+    saved = settings.load()
+    assert (saved.sign_in_by, saved.enrolment, saved.lockout_ends_by) == ("password", "open", "timer")
+    assert (saved.remember_days, saved.payment_form_minimum) == (30, 123_450)
+    assert saved.allow_manage_emails
+    assert saved.allow_guest_payment
+    assert saved.allow_payment_form
+    page = root.get(PORTAL).text
+    assert 'value="1234.50"' in page
+    assert re.search(r'checked [^>]*value="timer"', page)
+    assert "reports of who did what miss them" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("sign_in_by", "post", "Choose how customers sign in."),
+        ("enrolment", "everybody", "Choose who may sign in."),
+        ("lockout_ends_by", "", "Choose what ends a lock."),
+        ("remember_days", "0", "from 1 to 365"),
+        ("remember_days", "366", "from 1 to 365"),
+        ("remember_days", "a month", "from 1 to 365"),
+        ("remember_days", "", "from 1 to 365"),
+        ("payment_form_minimum", "0", "Enter an amount above nothing"),
+        ("payment_form_minimum", "-5", "Enter an amount above nothing"),
+        ("payment_form_minimum", "five", "Enter an amount above nothing"),
+        ("payment_form_minimum", "5.0001", "Enter an amount above nothing"),
+        ("payment_form_minimum", "", "Enter an amount above nothing"),
+    ],
+)
+def test_anything_else_is_told_at_its_field(root: Browser, name: str, value: str, told: str) -> None:
+    before = settings.load()
+    answer = root.post(PORTAL, {"portal_enabled": "y", "allow_guest_payment": "y", name: value})
+    assert answer.status_code == 422
+    assert f'id="{name}-wrong"' in answer.text
+    assert told in answer.text
+    assert settings.load() == before
+
+
+def test_what_a_form_does_not_bear_stays_as_it_is(root: Browser, clock: Clock) -> None:
+    settings.save({"enrolment": "open", "payment_form_minimum": 700}, by=history.COMMAND, now=clock.now)
+    assert root.post(PORTAL, {"portal_enabled": "y"}).status_code == 303
+    assert (settings.load().enrolment, settings.load().payment_form_minimum) == ("open", 700)
+
+
+def test_it_says_how_many_invitations_alone_would_shut_out(root: Browser, cast: Cast, clock: Clock) -> None:
+    assert "would be shut out" not in root.get(PORTAL).text
+    rules.add(cast.acme, "acme.example", "pay", by=cast.root, now=clock.now)
+    assert "would be shut out" not in root.get(PORTAL).text  # Ada and Vic were invited themselves
+    make_rule_guest("zoe@acme.example", clock)
+    assert "1 person who comes in by an access rule would be shut out" in root.get(PORTAL).text
+    make_rule_guest("max@acme.example", clock)
+    make_rule_guest("nobody@elsewhere.example", clock)
+    Membership.create(
+        person=make_rule_guest("out@acme.example", clock),
+        group=cast.acme,
+        role="pay",
+        created_at=clock.now,
+        removed_at=clock.now,
+    )
+    assert "2 people who come in by access rules would be shut out" in root.get(PORTAL).text
+
+
+def make_rule_guest(email: str, clock: Clock) -> Person:
+    return Person.create(public_id=email[:8], email=email, name=email, created_at=clock.now)
+
+
+def test_lines_for_the_merchants_own_site_are_there_to_copy(root: Browser, clock: Clock) -> None:
+    page = root.get(PORTAL).text
+    assert "&lt;a href=&#34;http://127.0.0.1:8000/sign-in&#34;&gt;" in page
+    assert "/pay&#34;" not in page
+    settings.save({"allow_payment_form": True}, by=history.COMMAND, now=clock.now)
+    assert "&lt;a href=&#34;http://127.0.0.1:8000/pay&#34;&gt;" in root.get(PORTAL).text
+
+
+def test_a_second_factor_for_everybody_is_a_switch_of_the_business(root: Browser) -> None:
+    root.post(BUSINESS, GOOD)
+    assert not settings.load().require_second_factor
+    assert root.post(BUSINESS, {**GOOD, "require_second_factor": "y"}).status_code == 303
+    assert settings.load().require_second_factor
 
 
 def test_a_first_password_is_chosen(root: Browser, cast: Cast) -> None:
