@@ -11,7 +11,7 @@ from billing.errors import NotAllowed, Refusal
 from billing.people.addresses import fold, mask
 from billing.settings import Settings
 from database import retried, transaction
-from models import Person, Session, SignIn, Staff
+from models import Letter, Person, Session, SignIn, Staff
 from workers import queue
 
 LIFE = timedelta(hours=24)  # of the link that confirms it
@@ -53,8 +53,9 @@ def change_email(
                 .execute()
             ):
                 return False
+            mailed = (SignIn.person == person.id) | (SignIn.email == old)
             SignIn.update(replaced_at=now).where(
-                SignIn.person == person.id, SignIn.used_at.is_null(), SignIn.replaced_at.is_null()
+                mailed, SignIn.used_at.is_null(), SignIn.replaced_at.is_null()
             ).execute()
             history.record(person, "email_changed", by=by, now=now)
             sessions.end_all(person, now=now, but=but, by=history.actor(by), because=sessions.ELSEWHERE)
@@ -85,7 +86,9 @@ def ask_new_email(person: Person, email: str, *, by: Person | history.Actor, now
     letter: int | None = None
     with transaction():
         if Person.select().where(Person.email == folded).exists():
-            history.record(person, "email_asked", by=by, now=now)
+            # as much as a link and a letter take, where there are none
+            SignIn.update(replaced_at=now).where(SignIn.id == 0).execute()
+            Letter.update(not_before=now).where(Letter.id == 0).execute()
         else:
             row = sign_ins.make(SignIn.EMAIL, email=folded, life=LIFE, person=person, next=BACK_TO, now=now)
             letter = letters.queue(
@@ -96,5 +99,5 @@ def ask_new_email(person: Person, email: str, *, by: Person | history.Actor, now
                 details={"sign_in": row.id},
                 now=now,
             )
-            history.record(person, "email_asked", by=by, now=now)
+        history.record(person, "email_asked", by=by, now=now)
     queue.enqueue("workers.letters.send", letter or 0, queue="letters")

@@ -356,13 +356,16 @@ def test_of_two_who_choose_a_user_id_at_once_one_gets_it(cast: Cast, now: dateti
 def test_a_changed_address_signs_out_spoils_old_links_and_tells_the_old_one(cast: Cast, now: datetime) -> None:
     sessions.begin(cast.ada, now=now)
     acting = sessions.find(sessions.begin(cast.ada, now=now), now)
-    link = SignIn.create(person=cast.ada, created_at=now, link_expires_at=now + timedelta(minutes=30))
+    links = [
+        SignIn.create(created_at=now, link_expires_at=now + timedelta(minutes=30), **whose)
+        for whose in ({"person": cast.ada}, {"email": cast.ada.email, "purpose": SignIn.INVITE})
+    ]
 
     assert people.change_email(cast.ada, "Ada@New.example", by=cast.root, now=now, but=acting)
 
     assert Person.get_by_id(cast.ada.id).email == "ada@new.example"
     assert [row.ended_at for row in Session.select().order_by(Session.id)] == [now, None]
-    assert SignIn.get_by_id(link.id).replaced_at == now
+    assert [SignIn.get_by_id(link.id).replaced_at for link in links] == [now, now]
     letter = Letter.get()
     assert (letter.kind, letter.to, letter.details) == (
         "email_changed",

@@ -265,3 +265,15 @@ def test_who_is_not_of_the_account_is_not_there(manager: Browser, cast: Cast, id
 
 def test_a_page_is_only_read(manager: Browser) -> None:
     assert manager.post(HOME).status_code == 405
+
+
+def test_in_a_preview_the_page_is_seen_and_nothing_is_done(root: Browser, cast: Cast, now: datetime) -> None:
+    root.post("/admin/preview", {"group": cast.acme.public_id})
+    assert "Vic Viewer" in root.get(HOME).text
+    assert root.get(f"{HOME}/VIC/delete").status_code == 200
+
+    assert root.post(f"{HOME}/VIC/delete", of(cast)).status_code == 403
+    assert root.post(f"{HOME}/invitations", of(cast, email=NEW, role="view")).status_code == 403
+
+    assert role(cast.vic, cast.acme, now) == "view"
+    assert SignIn.select().where(SignIn.purpose == SignIn.INVITE).count() == 0
