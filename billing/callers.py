@@ -1,4 +1,4 @@
-"""Network addresses that something was asked from: history names them by id, so that they are forgotten in one place."""
+"""Network addresses that something was asked from. History names them by id, so that one place can forget them."""
 
 from __future__ import annotations
 

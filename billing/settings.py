@@ -18,7 +18,6 @@ from database import transaction
 from models import Person, Setting, Staff
 from money import EXPONENTS
 
-
 MAIL, PASSWORD, BOTH = "mail", "password", "both"  # sign_in_by
 OPEN, LISTED, INVITED = "open", "listed", "invited"  # enrolment
 STAFF, TIMER = "staff", "timer"  # lockout_ends_by

@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,13 @@ JOINED = {
 }
 HASHED = re.compile(r"/static/[^/]+\.[0-9a-f]{12}\.[a-z]+$")
 PAGE_BROTLI = 5  # 20–50 µs a page; 9 and more cost milliseconds
+# As on pages; a file that says nothing of its own could be framed or fetched over plain http.
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+HSTS = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
 SMALLEST = 200  # bytes; below it compressing gains nothing
 
 
@@ -47,7 +55,7 @@ def install(app: Flask, environ: Environ) -> None:
         prefix="static/",
         immutable_file_test=lambda path, url: bool(HASHED.search(url)),
         allow_all_origins=False,
-        add_headers_function=_headers,
+        add_headers_function=partial(_headers, HEADERS | (HSTS if environ.secure else {})),
     )
     app.config.update(
         COMPRESS_ALGORITHM=["br", "gzip"],
@@ -96,8 +104,9 @@ def _write(path: Path, content: Any) -> None:
     os.replace(passing, path)
 
 
-def _headers(headers: Any, path: str, url: str) -> None:
-    headers["X-Content-Type-Options"] = "nosniff"
+def _headers(fixed: Mapping[str, str], headers: Any, path: str, url: str) -> None:
+    for name, value in fixed.items():
+        headers[name] = value
 
 
 def _wishes() -> dict[str, bool]:

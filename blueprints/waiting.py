@@ -33,7 +33,8 @@ def status(
 ) -> Response:
     """The status, which turns into the receipt; to who has to go there, the way on to the provider's page.
 
-    `guest`: somebody without an account, who reads no more than their own payment. `view`: what this reader may see of the payment. `more`: what else the page needs, once it is known what is shown.
+    `guest`: somebody without an account, who reads no more than their own payment. `view`: what this reader may see of
+    the payment. `more`: what else the page needs, once it is known what is shown.
     """
     returned, sent = "returned" in request.args, request.method == "POST"
     polls = min(request.args.get("polls", 0, type=int), POLLS)

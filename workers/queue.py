@@ -99,10 +99,9 @@ def enqueue(name: str, *args: Any, queue: str = "now") -> None:
 def push(queue: str, name: str, args: tuple[Any, ...]) -> None:
     """Hand one job to Redis. Tests put their own in its place."""
     import redis
-    import rq
 
     try:
-        waiting = rq.Queue(queue, connection=_connection())
+        waiting = _queue(queue, _connection())
         if waiting.count >= MOST_WAITING:
             log.warning("queue-full queue=%s job=%s", queue, name)
             return
@@ -126,10 +125,9 @@ def answers() -> bool:
 def lengths() -> dict[str, int]:
     """How many jobs wait in each queue. Raises ConnectionError where Redis is away."""
     import redis
-    import rq
 
     try:
-        return {name: rq.Queue(name, connection=_connection()).count for name in QUEUES}
+        return {name: _queue(name, _connection()).count for name in QUEUES}
     except (redis.RedisError, OSError) as error:
         raise ConnectionError(str(error)) from None
 
@@ -138,12 +136,21 @@ def clean_up() -> None:
     """Forget jobs whose worker was killed: RQ calls them started for minutes. Their rows are swept by the clock."""
     import redis
     from rq.registry import StartedJobRegistry
+    from rq.serializers import JSONSerializer
 
     try:
         for name in QUEUES:
-            StartedJobRegistry(name, connection=_connection()).cleanup()
+            StartedJobRegistry(name, connection=_connection(), serializer=JSONSerializer).cleanup()
     except (redis.RedisError, OSError) as error:
         log.warning("redis-away job=- reason=%s", type(error).__name__)
+
+
+def _queue(name: str, connection: Any) -> Any:
+    """A queue whose jobs are JSON: a name and ids. Whoever could write into Redis must not choose what is run here."""
+    import rq
+    from rq.serializers import JSONSerializer
+
+    return rq.Queue(name, connection=connection, serializer=JSONSerializer)
 
 
 def _connection() -> Any:
@@ -225,6 +232,7 @@ def _fork(name: str, die_with_parent: Callable[[], None]) -> int:
 def work(name: str, die_with_parent: Callable[[], None], burst: bool = False) -> None:
     """Take jobs of one queue until told to stop; `burst`: until it is empty. Waits for a Redis that is away."""
     import rq
+    from rq.serializers import JSONSerializer
 
     class Patient:
         """RQ's workers with our manners: quick to find Redis again, silent about each job (`job` writes its line)."""
@@ -262,6 +270,6 @@ def work(name: str, die_with_parent: Callable[[], None], burst: bool = False) ->
         if burst:
             raise ConnectionError("Redis is away")
         time.sleep(1)
-    queues = [rq.Queue(name, connection=_client())]
-    worker = kind(queues, connection=queues[0].connection, log_job_description=False)
+    queues = [_queue(name, _client())]
+    worker = kind(queues, connection=queues[0].connection, serializer=JSONSerializer, log_job_description=False)
     worker.work(burst=burst, logging_level="WARNING")

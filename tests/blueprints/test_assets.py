@@ -50,6 +50,8 @@ def test_a_file_is_served_compressed_and_kept_for_ever(app: Flask, name: str, co
         assert answer.headers.get("Content-Encoding", "") == coding
         assert "immutable" in answer.headers["Cache-Control"]
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+        assert "Strict-Transport-Security" not in answer.headers  # plain http here
         assert "Access-Control-Allow-Origin" not in answer.headers
 
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
 import logging
 import os
 import subprocess
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -108,3 +110,10 @@ def test_a_dead_connection_is_replaced_for_the_next_job(redis: Path, db: Any) ->
     push("now", "tests.workers.test_queue.mark", (1,))
     _work("now")
     assert History.select().count() == 1
+
+
+def test_a_job_waits_as_json_so_that_redis_decides_nothing_about_what_runs(redis: Path) -> None:
+    push("now", "workers.payments.capture", (7,))
+    (key,) = [key for key in queue._connection().keys("rq:job:*") if b":" not in key.removeprefix(b"rq:job:")]
+    kept = queue._connection().hget(key, "data")
+    assert json.loads(zlib.decompress(kept)) == ["workers.payments.capture", None, [7], {}]

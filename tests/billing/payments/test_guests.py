@@ -126,7 +126,7 @@ def test_the_provider_sends_a_guest_back_to_their_own_page(road: Road, invoice: 
 
 
 def test_the_same_press_is_one_payment_whatever_happened_since(road: Road, invoice: Invoice) -> None:
-    form = {"token": "t" * 20, "amount": Money(124_000, "EUR")}
+    form: dict[str, Any] = {"token": "t" * 20, "amount": Money(124_000, "EUR")}
     first = with_card(road, press(road, invoice, **form))
     save(road, allow_guest_payment=False)
 
@@ -135,7 +135,7 @@ def test_the_same_press_is_one_payment_whatever_happened_since(road: Road, invoi
 
 
 def test_the_same_press_with_another_address_charges_nothing(road: Road, invoice: Invoice) -> None:
-    form = {"token": "t" * 20, "amount": Money(124_000, "EUR")}
+    form: dict[str, Any] = {"token": "t" * 20, "amount": Money(124_000, "EUR")}
     first = press(road, invoice, **form)
 
     with pytest.raises(TokenReused) as refused:

@@ -143,7 +143,7 @@ def test_a_passkey_is_added_renamed_and_removed(root: Keeper, cast: Cast) -> Non
 
 
 def test_a_second_factor_leaves_the_codes_as_they_are(root: Keeper) -> None:
-    _, done = set_up(root)
+    set_up(root)
     assert root.add(PASSKEYS, Authenticator()).headers["Location"] == HOME
     assert RecoveryCode.select().count() == 10
     assert "You have one second factor." not in root.get(HOME).text

@@ -30,18 +30,18 @@ def invoice(cast: Cast, clock: Clock, desk: Connection) -> Invoice:
 
 
 @pytest.fixture
-def save(app: object, clock: Clock) -> Callable[..., None]:
+def save(app: object, clock: Clock) -> Callable[..., object]:
     """Change settings: `save(allow_pay=False)`."""
-    return lambda **changes: settings.save(changes, by=history.COMMAND, now=clock.now) and None
+    return lambda **changes: settings.save(changes, by=history.COMMAND, now=clock.now)
 
 
 @pytest.fixture
-def guests_on(save: Callable[..., None]) -> None:
+def guests_on(save: Callable[..., object]) -> None:
     save(allow_guest_payment=True)
 
 
 @pytest.fixture
-def form_on(save: Callable[..., None]) -> None:
+def form_on(save: Callable[..., object]) -> None:
     save(allow_payment_form=True)
 
 

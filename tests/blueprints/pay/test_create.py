@@ -146,7 +146,7 @@ def test_what_is_wrong_stands_at_its_field_and_nothing_typed_is_lost(
     ],
 )
 def test_a_form_made_by_hand_takes_nothing_else_than_what_is_left(
-    visitor: Browser, invoice: Invoice, made: dict[str, str], status: int, words: str
+    visitor: Browser, invoice: Invoice, made: dict[str, Any], status: int, words: str
 ) -> None:
     answer = pay(visitor, path_of(invoice), **made)
     assert answer.status_code == status
@@ -157,7 +157,14 @@ def test_a_form_made_by_hand_takes_nothing_else_than_what_is_left(
 
 def test_fields_made_up_by_hand_change_nothing(visitor: Browser, cast: Cast, invoice: Invoice, clock: Clock) -> None:
     other = bill(cast.globex, 500, now=clock.now, number="G1")
-    made = {"invoice": "G1", "group": str(cast.globex.id), "person": "1", "method": "M-1", "keep": "1", "state": "paid"}
+    made: dict[str, Any] = {
+        "invoice": "G1",
+        "group": str(cast.globex.id),
+        "person": "1",
+        "method": "M-1",
+        "keep": "1",
+        "state": "paid",
+    }
     pay(visitor, path_of(invoice), **made)
     payment = Payment.get()
     assert (payment.group, payment.person, payment.method, payment.keep_method) == (cast.acme, None, None, False)

@@ -91,7 +91,7 @@ def story(
     queue: Queue,
     *,
     instrument: str = "visa",
-    **typed: str,
+    **typed: Any,
 ) -> list[Any]:
     """Everything somebody reads from the form to the end and in their mail, but for what they wrote themselves."""
     answer = pay(visitor, "/pay", **typed)
