@@ -21,7 +21,7 @@ from billing import settings as settings_of
 from billing.errors import BadPassword, NotAllowed, SignInRefused
 from billing.settings import Settings
 from database import transaction
-from models import Letter, Passkey, Person, Session, Staff
+from models import Letter, Passkey, Person, Session, SignIn, Staff
 from workers import queue
 
 LOCK_AFTER = 10  # wrong ones in a row
@@ -75,8 +75,7 @@ def named(name: str) -> Person | None:
     """The person of an e-mail address, or of a user id: which holds no @. One query."""
     if "@" in name:
         return people.person_by_email(name)
-    folded = unicodedata.normalize("NFKC", name).strip().lower()
-    found: Person | None = Person.get_or_none(Person.user_id == folded)
+    found: Person | None = Person.get_or_none(Person.user_id == people.fold_user_id(name))
     return found
 
 
@@ -229,12 +228,22 @@ def put(
     keep: Session | None = None,
     tell: bool = True,
 ) -> int | None:
-    """Make it theirs, in the caller's transaction; the letter to send after it. It ends no lock."""
+    """Make it theirs, in the caller's transaction; the letter to send after it.
+
+    It ends no lock. Links that would let somebody choose another one open nothing any more.
+    """
     changes: dict[str, Any] = {"password_hash": hashed, "failed_sign_ins": 0}
     if isinstance(who, Person):
         changes |= {"password_temporary_until": None, "password_changed_at": now}
     table: Any = type(who)
     table.update(changes).where(table.id == who.id).execute()
+    if isinstance(who, Person):
+        SignIn.update(replaced_at=now).where(
+            (SignIn.person == who.id) | (SignIn.email == who.email),
+            SignIn.purpose.in_((SignIn.ENROL, SignIn.RESET)),
+            SignIn.used_at.is_null(),
+            SignIn.replaced_at.is_null(),
+        ).execute()
     sessions.end_all(who, now=now, but=keep, by=history.actor(by), because=sessions.RESET)
     history.record(who, "password_set", by=by, now=now)
     return _tell(who, "password_changed", now) if tell else None

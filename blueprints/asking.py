@@ -91,6 +91,7 @@ class SignInForm(AskForm):
 
     NEITHER = mark("Enter an e-mail address such as name@example.com, or your user id.")
     NO_PASSWORD = mark("Enter your password.")
+    NO_PASSWORD_YET = mark("Enter your password, or have a link sent.")
     REFUSED = mark("That is not right. Check the e-mail address or user id, and the password.")
 
     email = StringField(mark("E-mail address or user id"), filters=[lambda text: (text or "").strip()])

@@ -70,7 +70,7 @@ def create_by_password() -> Response:
     form = SignInForm()
     fine = form.validate()
     if not form.password.data:
-        form.password.errors = [SignInForm.NO_PASSWORD]
+        form.password.errors = [SignInForm.NO_PASSWORD_YET if g.settings.by_mail else SignInForm.NO_PASSWORD]
         fine = False
     if not fine:
         return _ask_page(form, status=422)

@@ -284,6 +284,19 @@ def test_a_reset_ends_other_sessions_and_tells(cast: Cast, now: datetime) -> Non
         confirm(newest("reset"), now)
 
 
+def test_a_new_password_ends_the_links_that_would_choose_another(cast: Cast, now: datetime) -> None:
+    ask_reset(cast.ada.email, now)
+    ask_reset(cast.vic.email, now)
+    vics = newest("reset")
+    mine = links.sign_in(SignIn.get(SignIn.person == cast.ada).id).rpartition("/")[2]
+
+    passwords.choose(cast.ada, PASSWORD, by=cast.ada, now=now)
+
+    with pytest.raises(LinkUnusable):
+        confirm(mine, now)
+    assert confirm(vics, now) == cast.vic
+
+
 def test_a_reset_link_lives_an_hour(cast: Cast, now: datetime) -> None:
     ask_reset(cast.ada.email, now)
 

@@ -62,7 +62,7 @@ def test_without_a_password_the_field_says_so(knows: Browser) -> None:
     assert enter(knows, password="") == 422
 
     assert knows.last is not None
-    assert "Enter your password." in knows.last.text
+    assert "Enter your password, or have a link sent." in knows.last.text
     assert 'value="ada@acme.example"' in knows.last.text
 
 
