@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Protocol
 
@@ -15,6 +16,8 @@ class Rehearsal(Protocol):
     """A provider under rehearsal. Instruments have the sandbox's names, whatever the provider calls its own."""
 
     gateway: Gateway
+    signature: str  # the header its webhooks are signed in
+    page_is_final: bool  # a card refused on the page, or leaving it, ends it; else the customer may come back to it
 
     def token(self, instrument: str) -> str:
         """A stored method that behaves as named."""
@@ -45,11 +48,17 @@ class Rehearsal(Protocol):
     def signed(self, body: bytes, *, age: int = 0) -> dict[str, str]:
         """Headers of a webhook the provider would have sent `age` seconds ago."""
 
+    def told(self, **changed: str | None) -> bytes:
+        """A webhook's body: payment pay_1, ours o1, succeeded. Changed may be type, ours, account, mode, created_at."""
+
     def captured(self, ours: str) -> int:
         """How often money was really taken."""
 
 
 class SandboxRehearsal:
+    signature = "Sandbox-Signature"
+    page_is_final = True
+
     def __init__(self, sandbox: RunningSandbox) -> None:
         self.sandbox = sandbox
         self.gateway = sandbox.gateway()
@@ -75,7 +84,12 @@ class SandboxRehearsal:
         return self.sandbox.gateway(url="http://127.0.0.1:1")
 
     def signed(self, body: bytes, *, age: int = 0) -> dict[str, str]:
-        return {"Sandbox-Signature": sign(self.sandbox.secret.encode(), body, int(time.time()) - age)}
+        return {self.signature: sign(self.sandbox.secret.encode(), body, int(time.time()) - age)}
+
+    def told(self, **changed: str | None) -> bytes:
+        return json.dumps({"id": "evt_1", "type": "payment.succeeded", "object": "pay_1", "ours": "o1",
+                           "account": "rehearsal", "mode": "test", "created_at": "2026-11-22T10:00:00+00:00",
+                           **changed}).encode()  # fmt: skip
 
     def captured(self, ours: str) -> int:
         return self.sandbox.captured().get(ours, 0)

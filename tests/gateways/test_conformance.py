@@ -70,9 +70,9 @@ def known(rehearsal: Rehearsal, theirs: str | None) -> Attempt:
 
 @pytest.mark.parametrize("currency", ["EUR", "GBP", "USD", "CHF", "JPY"])
 def test_capabilities_name_limits_that_can_be_kept(rehearsal: Rehearsal, currency: str) -> None:
-    for kind in MethodKind:
-        can = rehearsal.gateway.capabilities().of(kind, currency)
-        assert can
+    able = [rehearsal.gateway.capabilities().of(kind, currency) for kind in MethodKind]
+    assert any(able)
+    for can in filter(None, able):  # what it cannot do it does not name
         assert 0 < can.step <= can.minimum < can.maximum
         assert can.key_window >= 3600
         assert can.notice_by in ("merchant", "provider")
@@ -127,9 +127,12 @@ def test_a_card_that_cannot_be_stored_is_refused(rehearsal: Rehearsal) -> None:
     rehearsal.press(step.url, "pay", "refused")
     setup = rehearsal.gateway.lookup_setup(theirs=step.theirs)
     assert setup
-    assert setup.state is SetupState.REFUSED
     assert setup.method is None
-    assert setup.decline
+    if rehearsal.page_is_final:
+        assert setup.state is SetupState.REFUSED
+        assert setup.decline
+    else:
+        assert setup.state is SetupState.OPEN
 
 
 def test_a_setup_the_customer_left_stores_nothing(rehearsal: Rehearsal) -> None:
@@ -221,7 +224,12 @@ def test_the_page_says_the_same_as_a_charge(rehearsal: Rehearsal, instrument: st
     step = opened(rehearsal)
     assert known(rehearsal, step.theirs).outcome is Outcome.ACTION_REQUIRED
     rehearsal.press(step.url, "pay", instrument)
-    assert known(rehearsal, step.theirs).outcome is charged(rehearsal, instrument).outcome
+    same = charged(rehearsal, instrument).outcome
+    if same is Outcome.DECLINED and not rehearsal.page_is_final:
+        assert known(rehearsal, step.theirs).outcome is Outcome.ACTION_REQUIRED
+        rehearsal.press(step.url, "pay", "visa")
+        same = Outcome.SUCCEEDED
+    assert known(rehearsal, step.theirs).outcome is same
 
 
 @pytest.mark.parametrize(("press", "outcome"), [("approve", Outcome.SUCCEEDED), ("refuse", Outcome.DECLINED)])
@@ -344,6 +352,9 @@ def test_cancelling_a_page_that_was_paid_says_so(rehearsal: Rehearsal) -> None:
 def test_the_customer_may_cancel_on_the_page(rehearsal: Rehearsal) -> None:
     step = opened(rehearsal)
     rehearsal.press(step.url, "cancel", "visa")
+    if not rehearsal.page_is_final:
+        assert known(rehearsal, step.theirs).outcome is Outcome.ACTION_REQUIRED
+        rehearsal.gateway.cancel(step.theirs, key=new())
     assert known(rehearsal, step.theirs).outcome is Outcome.CANCELLED
 
 
@@ -516,20 +527,14 @@ def test_changes_tell_everything_in_order_and_go_on_from_where_they_were(rehears
     assert rehearsal.gateway.changes(page.next).items == ()
 
 
-def webhook(**changed: Any) -> bytes:
-    return json.dumps({"id": "evt_1", "type": "payment.succeeded", "object": "pay_1", "ours": "o1",
-                       "account": "rehearsal", "mode": "test", "created_at": "2026-11-22T10:00:00+00:00",
-                       **changed}).encode()  # fmt: skip
-
-
 def test_a_signed_webhook_is_believed(rehearsal: Rehearsal) -> None:
-    body = webhook()
+    body = rehearsal.told()
     (event,) = rehearsal.gateway.events(body, rehearsal.signed(body))
     assert (event.id, event.kind, event.theirs, event.ours) == ("evt_1", EventKind.PAYMENT, "pay_1", "o1")
 
 
 def test_a_webhook_of_a_kind_we_do_not_know_is_other(rehearsal: Rehearsal) -> None:
-    body = webhook(type="weather.changed", ours=None)
+    body = rehearsal.told(type="weather.changed", ours=None)
     (event,) = rehearsal.gateway.events(body, rehearsal.signed(body))
     assert event.kind is EventKind.OTHER
 
@@ -537,22 +542,22 @@ def test_a_webhook_of_a_kind_we_do_not_know_is_other(rehearsal: Rehearsal) -> No
 @pytest.mark.parametrize("age", [301, -301])
 def test_an_old_webhook_is_refused(rehearsal: Rehearsal, age: int) -> None:
     with pytest.raises(BadSignature):
-        rehearsal.gateway.events(webhook(), rehearsal.signed(webhook(), age=age))
+        rehearsal.gateway.events(rehearsal.told(), rehearsal.signed(rehearsal.told(), age=age))
 
 
 def test_an_altered_webhook_is_refused(rehearsal: Rehearsal) -> None:
     with pytest.raises(BadSignature):
-        rehearsal.gateway.events(webhook(ours="o2"), rehearsal.signed(webhook()))
+        rehearsal.gateway.events(rehearsal.told(ours="o2"), rehearsal.signed(rehearsal.told()))
 
 
 def test_a_webhook_signed_with_another_secret_is_refused(rehearsal: Rehearsal) -> None:
     with pytest.raises(BadSignature):
-        rehearsal.wrong_keys().events(webhook(), rehearsal.signed(webhook()))
+        rehearsal.wrong_keys().events(rehearsal.told(), rehearsal.signed(rehearsal.told()))
 
 
 @pytest.mark.parametrize("changed", [{"account": "somebody else"}, {"mode": "live"}, {"created_at": "today"}])
 def test_a_webhook_of_another_account_or_mode_is_refused(rehearsal: Rehearsal, changed: dict[str, str]) -> None:
-    body = webhook(**changed)
+    body = rehearsal.told(**changed)
     with pytest.raises(BadSignature):
         rehearsal.gateway.events(body, rehearsal.signed(body))
 
@@ -566,4 +571,4 @@ def test_a_webhook_that_cannot_be_read_is_refused(rehearsal: Rehearsal, body: by
 @pytest.mark.parametrize("header", ["", "t=,v1=", "t=abc,v1=00", "v1=00", "t=1", "t=١,v1=é"])
 def test_a_webhook_without_a_proper_signature_is_refused(rehearsal: Rehearsal, header: str) -> None:
     with pytest.raises(BadSignature):
-        rehearsal.gateway.events(webhook(), {"Sandbox-Signature": header})
+        rehearsal.gateway.events(rehearsal.told(), {rehearsal.signature: header})
