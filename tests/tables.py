@@ -27,6 +27,7 @@ class Kept:
     """SQLite's file as it is now; `put_back` undoes whatever came after."""
 
     def __init__(self, db: Any) -> None:
+        self.db = db
         self.path = Path(db.obj.database if hasattr(db, "obj") else db.database)
         self.copy = self.path.with_suffix(".kept")
         db.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")

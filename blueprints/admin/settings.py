@@ -27,7 +27,7 @@ from billing.errors import BadPassword, BadSetting, SignInRefused
 from billing.passwords import LONGEST, SHORTEST
 from blueprints import guards, respond
 from blueprints.forms import DayField, Form, mark
-from blueprints.guards import require_staff
+from blueprints.guards import require_proof, require_staff
 from blueprints.throttles import limited, signed_in
 
 bp = Blueprint("admin_settings", __name__, url_prefix="/admin/settings")
@@ -210,6 +210,7 @@ def update_business() -> Response:
 
 @bp.get("/password")
 @require_staff
+@require_proof
 def edit_password() -> Response:
     return _password(PasswordForm(formdata=None))
 
@@ -222,6 +223,7 @@ def _too_many() -> Response:
 
 @bp.post("/password")
 @require_staff
+@require_proof
 @limited("staff password", (5, "minute"), (20, "hour"), key=signed_in, again=_too_many)
 def update_password() -> Response:
     """One's own. Every other browser is signed out."""
