@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.gateways.rehearsals import Rehearsal, SandboxRehearsal
+from tests.gateways.rehearsals import Rehearsal, SandboxRehearsal, StripeRehearsal
 from tests.gateways.running import RunningSandbox, running_sandbox
+from tests.gateways.stripe_fake import StripeFake
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +17,15 @@ def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runnin
         yield sandbox
 
 
-@pytest.fixture(params=["sandbox"])
+@pytest.fixture
+def stripe_fake() -> Iterator[StripeFake]:
+    fake = StripeFake()
+    yield fake
+    fake.stop()
+
+
+@pytest.fixture(params=["sandbox", "stripe"])
 def rehearsal(request: pytest.FixtureRequest) -> Rehearsal:
+    if request.param == "stripe":
+        return StripeRehearsal(request.getfixturevalue("stripe_fake"))
     return SandboxRehearsal(request.getfixturevalue("sandbox_process"))

@@ -6,10 +6,14 @@ import json
 import time
 from typing import Protocol
 
+from stripe import WebhookSignature
+
 from gateways.contract import Gateway
+from gateways.registry import load
 from sandbox.courier import sign
 from sandbox.store import DEFAULTS
 from tests.gateways.running import RunningSandbox
+from tests.gateways.stripe_fake import ACCOUNT, SECRET, WEBHOOK_SECRET, StripeFake
 
 
 class Rehearsal(Protocol):
@@ -93,3 +97,57 @@ class SandboxRehearsal:
 
     def captured(self, ours: str) -> int:
         return self.sandbox.captured().get(ours, 0)
+
+
+class StripeRehearsal:
+    signature = "Stripe-Signature"
+    page_is_final = False  # whoever was refused on Checkout's page takes another card there
+
+    def __init__(self, fake: StripeFake) -> None:
+        self.fake = fake
+        self.gateway = self.adapter()
+        self.settle = fake.settle
+        self.fail = fake.fail
+        self.give_back = fake.give_back
+        self.captured = fake.captured
+
+    def adapter(self, **changes: str) -> Gateway:
+        return load("stripe", {"secret_key": SECRET, "webhook_secret": WEBHOOK_SECRET, "account": ACCOUNT, "live": "",
+                               "base": self.fake.url, **changes})  # fmt: skip
+
+    def token(self, instrument: str) -> str:
+        method = self.fake.keep(instrument)
+        return f"{method['customer']}/{method['id']}"
+
+    def press(self, page: str, do: str = "pay", instrument: str = "visa") -> None:
+        self.fake.press(page, do, instrument)
+
+    def impatient(self) -> Gateway:
+        return self.adapter(timeout="0.3")
+
+    def trouble(self, name: str) -> None:
+        self.fake.trouble = name
+
+    def wrong_keys(self) -> Gateway:
+        return self.adapter(secret_key="sk_test_other", webhook_secret="whsec_other")
+
+    def nowhere(self) -> Gateway:
+        return self.adapter(base="http://127.0.0.1:1")
+
+    def signed(self, body: bytes, *, age: int = 0) -> dict[str, str]:
+        text = body.decode(errors="replace")
+        made = WebhookSignature.generate_signature_header(text, WEBHOOK_SECRET, int(time.time()) - age)
+        return {self.signature: made}
+
+    def told(self, **changed: str | None) -> bytes:
+        words = {
+            "type": "payment_intent.succeeded",
+            "ours": "o1",
+            "mode": "test",
+            "created_at": 1_795_000_000,
+            **changed,
+        }
+        item = {"id": "pay_1", "object": "payment_intent", "metadata": {"ours": words["ours"]} if words["ours"] else {}}
+        event = {"id": "evt_1", "object": "event", "type": words["type"], "created": words["created_at"],
+                 "livemode": words["mode"] == "live", "data": {"object": item}}  # fmt: skip
+        return json.dumps(event | ({"account": changed["account"]} if "account" in changed else {})).encode()

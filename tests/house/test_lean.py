@@ -51,3 +51,8 @@ def test_the_web_loads_no_reader_of_documents() -> None:
 
 def test_the_web_loads_no_cryptography_before_a_passkey_or_a_sealed_secret_needs_it() -> None:
     assert not loaded("portal", SQLITE) & {"webauthn", "cryptography", "cbor2", "segno"}
+
+
+def test_the_web_and_the_clock_load_no_providers_library() -> None:
+    for door in ("portal", "workers.__main__"):
+        assert not loaded(door, SQLITE) & {"stripe", "gocardless_pro", "requests", "urllib3"}

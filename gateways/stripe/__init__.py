@@ -1,0 +1,499 @@
+"""Stripe, through its own library. Cards everywhere; bank debits in US dollars (ACH) and in euros (SEPA).
+
+Settings: `secret_key`, `webhook_secret`, `account` (acct_…), `live` ("1" or ""), and if wanted `timeout` in seconds
+(default 20) and `base` (another address of the API, for tests). How to set it up, what was proven: docs/gateways.md.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import stripe
+
+from gateways.contract import (
+    Attempt,
+    BadSignature,
+    Capabilities,
+    Capability,
+    ChargeRequest,
+    ClientStep,
+    Decline,
+    Event,
+    Initiator,
+    MethodKind,
+    Outcome,
+    Page,
+    PaymentRequest,
+    RefundRequest,
+    Setup,
+    SetupRequest,
+    Severity,
+    Unreachable,
+)
+from gateways.stripe import answers
+from gateways.stripe.amounts import CARD, DEBITS, LEAST, OTHERS, TERMS, most, sent, step
+from gateways.stripe.answers import EVENTS
+from gateways.stripe.declines import Found
+from gateways.stripe.wire import Wire
+
+PROVIDER = "stripe"
+TIMEOUT = 20.0  # seconds for all requests of one call together
+SIGNATURE_AGE = 300  # seconds, both ways
+KEY_WINDOW = 24 * 3600  # https://docs.stripe.com/api/idempotent_requests: kept for at least 24 hours
+OVERLAP = 24 * 3600  # seconds of events read again, since they are not always listed in the order they were made in
+OVERLAP_EVERY = 50 * 60  # seconds between two such readings
+LISTED = 100  # objects on a page, the most there is
+PAGES = 3  # pages of the newest objects that are read where the search may lag
+RECENT = 25 * 3600  # seconds; what is older than a key's window is left to the search
+
+LANGUAGES = set("""
+bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hr hu id it ja ko lt lv ms mt nb nl pl pt pt-BR ro ru sk sl sv th
+tr vi zh zh-HK zh-TW
+""".split())  # fmt: skip  # noqa: SIM905
+
+# Of several payments that carry the same id of ours, the one that says most about the money.
+WEIGHT = (Outcome.SUCCEEDED, Outcome.PROCESSING, Outcome.ACTION_REQUIRED, Outcome.UNKNOWN, Outcome.DECLINED,
+          Outcome.CANCELLED, Outcome.NOT_SUBMITTED)  # fmt: skip
+
+INTENT = ["latest_charge.balance_transaction"]
+SESSION = ["payment_intent.latest_charge.balance_transaction", "payment_intent.payment_method",
+           "setup_intent.payment_method"]  # fmt: skip
+
+stripe.enable_telemetry = False  # tells how long our requests take, and what machine this is
+logging.getLogger("stripe").setLevel(logging.WARNING)  # it logs addresses with ids, and bodies with e-mail addresses
+
+
+def connect(config: Mapping[str, str]) -> Stripe:
+    """The adapter for one account. Raises KeyError or ValueError for settings that cannot work."""
+    live = config.get("live") == "1"
+    key = config["secret_key"]
+    if not key.isascii() or not key.isprintable() or ("_test_" in key and live) or ("_live_" in key and not live):
+        raise ValueError("secret_key")
+    wire = Wire(float(config.get("timeout") or TIMEOUT))
+    base: dict[str, Any] = {"base_addresses": {"api": config["base"]}} if config.get("base") else {}
+    client = stripe.StripeClient(key, max_network_retries=0, http_client=wire, **base)
+    return Stripe(client.v1, wire, config["webhook_secret"], config["account"], live)
+
+
+@dataclass(frozen=True)
+class Stripe:
+    api: stripe._v1_services.V1Services = field(repr=False)
+    wire: Wire = field(repr=False)
+    webhook_secret: str = field(repr=False)
+    account: str
+    live: bool
+    provider: str = PROVIDER
+
+    def capabilities(self) -> Capabilities:
+        kinds = [(MethodKind.CARD, CARD, currency) for currency in (*LEAST, *OTHERS)]
+        kinds += [(MethodKind.BANK_DEBIT, name, currency) for currency, name in DEBITS.items()]
+        return Capabilities(PROVIDER, tuple(
+            Capability(kind, currency, off_session=True, refund=True, cancel=True, lookup_by_ours=True,
+                       minimum=LEAST.get(currency, step(currency)), maximum=most(currency), step=step(currency),
+                       key_window=KEY_WINDOW, notice_days=notice, notice_by="merchant", retries=retries,
+                       retry_days=days, return_days=back)
+            for kind, name, currency in kinds
+            for notice, retries, days, back in [TERMS[name]]
+        ))  # fmt: skip
+
+    def begin_setup(self, request: SetupRequest, *, key: str) -> ClientStep | Attempt:
+        page = self._page(request)
+        page["mode"] = "setup"
+        page["currency"] = request.currency.lower()
+        page["setup_intent_data"] = {"metadata": {"ours": request.ours}}
+        if not request.payer.profile:
+            page["customer_creation"] = "always"
+        return self._open(page, request.ours, key)
+
+    def begin_payment(self, request: PaymentRequest, *, key: str) -> ClientStep | Attempt:
+        try:
+            amount = sent(request.amount, request.currency)
+        except ValueError as error:
+            return answers.mistake(request.ours, str(error))
+        page = self._page(request)
+        intent: stripe.params.checkout.SessionCreateParamsPaymentIntentData = {
+            "capture_method": "automatic",
+            "description": request.description,
+            "metadata": {"ours": request.ours, "page": "1"},
+        }
+        if request.keep:
+            intent["setup_future_usage"] = "off_session"
+            if not request.payer.profile:
+                page["customer_creation"] = "always"
+        page["mode"] = "payment"
+        page["submit_type"] = "pay"
+        page["payment_intent_data"] = intent
+        page["adaptive_pricing"] = {"enabled": False}  # else the customer might pay in another currency
+        page["line_items"] = [
+            {
+                "quantity": 1,
+                "price_data": {
+                    "currency": request.currency.lower(),
+                    "unit_amount": amount,
+                    "product_data": {"name": request.description},
+                },
+            }
+        ]
+        return self._open(page, request.ours, key)
+
+    def lookup_setup(self, *, ours: str | None = None, theirs: str | None = None) -> Setup | None:
+        """None also where Stripe could not be asked: it is never a no."""
+        self.wire.begin()
+        try:
+            if theirs and theirs.startswith("cs_"):
+                return answers.setup(self.api.checkout.sessions.retrieve(theirs, {"expand": SESSION}).to_dict())
+            if theirs and theirs.startswith("seti_"):
+                return answers.setup_intent(
+                    self.api.setup_intents.retrieve(theirs, {"expand": ["payment_method"]}).to_dict()
+                )
+            if theirs:
+                return None
+            if not ours:
+                raise LookupError("lookup needs ours or theirs")
+            for found in self._newest(self._sessions, ours):
+                if found["mode"] == "setup":
+                    return answers.setup(found)
+            return None
+        except LookupError as error:
+            if isinstance(error, KeyError):
+                return None
+            raise ValueError(str(error)) from error
+        except (stripe.StripeError, TypeError, AttributeError, ValueError):
+            return None
+
+    def charge(self, request: ChargeRequest, *, key: str) -> Attempt:
+        """In two steps: nothing is taken until the second, and a look-up by the first one's id is exact."""
+        self.wire.begin()
+        try:
+            order = _order(request)
+        except ValueError as error:
+            return answers.mistake(request.ours, str(error))
+        try:
+            theirs = self.api.payment_intents.create(order, {"idempotency_key": f"{key}-create"}).id
+        except stripe.StripeError as error:
+            return answers.refusal(error, request.ours)
+        confirm: stripe.params.PaymentIntentConfirmParams = {"expand": INTENT}
+        if request.initiator is Initiator.CUSTOMER and request.return_url:
+            confirm["return_url"] = request.return_url
+        else:
+            confirm["off_session"] = True
+        if request.mandate:
+            confirm["mandate"] = request.mandate
+        try:
+            done = self.api.payment_intents.confirm(theirs, confirm, {"idempotency_key": f"{key}-confirm"})
+            return replace(answers.payment(done.to_dict()), theirs=theirs, ours=request.ours)
+        except stripe.InvalidRequestError as error:
+            if error.code == "payment_intent_unexpected_state":  # somebody was faster: what has it become?
+                return self.lookup(theirs=theirs) or Attempt(Outcome.UNKNOWN, theirs=theirs, ours=request.ours)
+            return answers.refusal(error, request.ours, theirs)
+        except stripe.StripeError as error:
+            return answers.refusal(error, request.ours, theirs)
+        except (AttributeError, TypeError):
+            return answers.unreadable(request.ours, theirs)
+
+    def refund(self, request: RefundRequest, *, key: str) -> Attempt:
+        """Only of a payment that was captured. How much of it is left is for Stripe to say: we may be repeating."""
+        self.wire.begin()
+        try:
+            amount = sent(request.amount, request.currency)
+            paid = self._found(request.theirs)
+            if paid is None:
+                return answers.mistake(request.ours, "no such payment")
+            intent = answers.intent_of(paid)
+            if intent is None or intent["status"] != "succeeded":
+                return Attempt(Outcome.DECLINED, ours=request.ours, raw={"code": "not_captured"},
+                               decline=Decline("not_refundable", Severity.HARD))  # fmt: skip
+        except ValueError as error:
+            return answers.mistake(request.ours, str(error))
+        except (stripe.StripeError, KeyError, TypeError, AttributeError) as error:
+            known = answers.refusal(error, request.ours) if isinstance(error, stripe.StripeError) else None
+            return Attempt(Outcome.NOT_SUBMITTED, ours=request.ours, our_fault=bool(known and known.our_fault),
+                           raw=known.raw if known else {"error": "unreadable answer"})  # fmt: skip
+        order: stripe.params.RefundCreateParams = {
+            "payment_intent": intent["id"],
+            "amount": amount,
+            "metadata": {"ours": request.ours},
+        }
+        try:
+            return answers.refund(self.api.refunds.create(order, {"idempotency_key": key}).to_dict())
+        except stripe.InvalidRequestError as error:
+            too_much = error.param == "amount" and error.code in (None, "amount_too_large")
+            if too_much or error.code == "charge_already_refunded":
+                return Attempt(Outcome.DECLINED, ours=request.ours, raw=answers.said(error),
+                               decline=Decline("refund_too_large", Severity.HARD))  # fmt: skip
+            return answers.refusal(error, request.ours)
+        except stripe.StripeError as error:
+            return answers.refusal(error, request.ours)
+        except (AttributeError, TypeError):
+            return answers.unreadable(request.ours)
+
+    def cancel(self, theirs: str, *, key: str) -> Attempt:
+        self.wire.begin()
+        try:
+            if theirs.startswith("cs_"):
+                closed = self.api.checkout.sessions.expire(theirs, {"expand": SESSION}, {"idempotency_key": key})
+                return answers.page(closed.to_dict())
+            if theirs.startswith("pi_"):
+                ended = self.api.payment_intents.cancel(theirs, {"expand": INTENT}, {"idempotency_key": key})
+                return answers.payment(ended.to_dict())
+        except stripe.InvalidRequestError as error:
+            # not open any more, or not to be cancelled: what is it?
+            return self.lookup(theirs=theirs) or answers.unanswered(error, None, theirs)
+        except stripe.StripeError as error:
+            return answers.unanswered(error, None, theirs)
+        except (AttributeError, TypeError):
+            return answers.unreadable(None, theirs)
+        return answers.mistake(None, "no such page or payment", theirs)
+
+    def lookup(self, *, ours: str | None = None, theirs: str | None = None) -> Attempt | None:
+        """By their id exactly. By ours: the search, which lags about a minute, and the newest objects of each kind."""
+        if not ours and not theirs:
+            raise ValueError("lookup needs ours or theirs")
+        self.wire.begin()
+        try:
+            if theirs:
+                found = self._found(theirs)
+                return None if found is None else answers.attempt(found)
+            return self._search(ours or "")
+        except stripe.StripeError as error:
+            return answers.unanswered(error, ours, theirs)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            return answers.unreadable(ours, theirs)
+
+    def detach(self, token: str, *, key: str) -> None:
+        """Have Stripe forget a stored method; again: no change. Raises Unreachable."""
+        self.wire.begin()
+        method = token.rpartition("/")[2]
+        try:
+            try:
+                self.api.payment_methods.detach(method, {}, {"idempotency_key": key})
+            except stripe.InvalidRequestError as error:
+                if error.http_status == 404:
+                    return
+                if self.api.payment_methods.retrieve(method).to_dict().get("customer"):
+                    raise
+        except (stripe.StripeError, AttributeError) as error:
+            raise Unreachable(type(error).__name__) from error
+
+    def events(self, body: bytes, headers: Mapping[str, str]) -> list[Event]:
+        signature = next((v for k, v in headers.items() if k.lower() == "stripe-signature"), "")
+        try:
+            stripe.WebhookSignature.verify_header(body.decode(), signature, self.webhook_secret, SIGNATURE_AGE)
+            # the library refuses what is too old, not what comes from the future
+            stamp = next(part for part in signature.split(",") if part.startswith("t="))
+            if int(stamp[2:]) > time.time() + SIGNATURE_AGE:
+                raise BadSignature("age")
+            event = self._event(json.loads(body))
+        except (stripe.SignatureVerificationError, StopIteration) as error:
+            raise BadSignature("signature") from error
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError, OSError) as error:
+            raise BadSignature("unreadable") from error
+        if event.account != self.account or event.live != self.live:
+            raise BadSignature("account")
+        return [event]
+
+    def changes(self, since: str | None) -> Page[Event]:
+        """Events after a position, and every hour those of the day before it once more.
+
+        A position is "at NEWEST CREATED SWEPT": the newest event read, when it was made, when a day was last read
+        again; or "down FROM NEWEST CREATED LAST SWEPT" within such a reading, which goes from the newest event
+        backwards. Stripe keeps events for 30 days. Where it does not answer: an empty page that leads back to the same
+        place.
+        """
+        self.wire.begin()
+        now = int(time.time())
+        try:
+            match (since or "").split():
+                case ["at", newest, created, swept] if now - int(swept) < OVERLAP_EVERY:
+                    try:
+                        return self._later(newest, created, swept)
+                    except stripe.InvalidRequestError:  # older than 30 days
+                        return self._back(int(created) - OVERLAP, newest, created, None, now)
+                case ["at", newest, created, swept]:
+                    return self._back(int(created) - OVERLAP, newest, created, None, now)
+                case ["down", start, newest, created, last, swept]:
+                    return self._back(int(start), newest, created, last, int(swept))
+                case _:
+                    return self._back(0, None, None, None, now)
+        except (stripe.StripeError, KeyError, TypeError, AttributeError, ValueError):
+            return Page((), next=since)
+
+    def _later(self, newest: str, created: str, swept: str) -> Page[Event]:
+        """The page just above the newest event read, oldest first."""
+        listed = self.api.events.list({"ending_before": newest, "limit": LISTED, "types": list(EVENTS)}).to_dict()
+        items = listed["data"]
+        if items:
+            newest, created = items[0]["id"], str(items[0]["created"])
+        told = tuple(self._event(item) for item in reversed(items))
+        return Page(told, next=f"at {newest} {created} {swept}", more=bool(listed["has_more"]))
+
+    def _back(self, start: int, newest: str | None, created: str | None, last: str | None, swept: int) -> Page[Event]:
+        """One page of a reading from the newest event back to `start`."""
+        asked: stripe.params.EventListParams = {
+            "created": {"gte": max(start, 0)},
+            "limit": LISTED,
+            "types": list(EVENTS),
+        }
+        if last:
+            asked["starting_after"] = last
+        listed = self.api.events.list(asked).to_dict()
+        items = listed["data"]
+        if items and not last:
+            newest, created = items[0]["id"], str(items[0]["created"])
+        if newest is None:
+            return Page((), next=None)
+        told = tuple(self._event(item) for item in reversed(items))
+        if items and listed["has_more"]:
+            return Page(told, next=f"down {start} {newest} {created} {items[-1]['id']} {swept}", more=True)
+        return Page(told, next=f"at {newest} {created} {swept}")
+
+    def _event(self, told: Found) -> Event:
+        """Raises KeyError, TypeError, AttributeError or ValueError for one that cannot be read."""
+        kind, theirs, ours = answers.speaks_of(
+            told["type"], told["data"]["object"], told["data"].get("previous_attributes")
+        )
+        return Event(
+            id=told["id"],
+            kind=kind,
+            theirs=theirs,
+            ours=ours,
+            at=datetime.fromtimestamp(told["created"], UTC),
+            account=told.get("account") or self.account,  # named only for accounts connected to a platform
+            live=told["livemode"],
+            raw={"type": told["type"]},
+        )
+
+    def _page(self, request: SetupRequest | PaymentRequest) -> stripe.params.checkout.SessionCreateParams:
+        """What both kinds of page have in common. The same request makes the same page, whenever it is said.
+
+        Stripe offers those of the allowed methods that the account has switched on and that fit the currency.
+        """
+        names = {MethodKind.CARD: CARD, MethodKind.BANK_DEBIT: DEBITS.get(request.currency)}
+        wanted = [name for kind in request.kinds if (name := names[kind])]
+        page: stripe.params.checkout.SessionCreateParams = {
+            "allowed_payment_method_types": cast(Any, wanted),
+            "success_url": request.return_url,
+            "cancel_url": request.return_url,
+            "metadata": {"ours": request.ours},
+            "locale": cast(Any, request.language if request.language in LANGUAGES else "auto"),
+            "wallet_options": {"link": {"display": "never"}},  # a method kept at Link is none of ours
+            "expand": SESSION,
+        }
+        if request.payer.profile:
+            page["customer"] = request.payer.profile
+        elif request.payer.email:
+            page["customer_email"] = request.payer.email
+        return page
+
+    def _open(self, page: stripe.params.checkout.SessionCreateParams, ours: str, key: str) -> ClientStep | Attempt:
+        if not page.get("allowed_payment_method_types"):
+            return answers.mistake(ours, "no such method in this currency")
+        self.wire.begin()
+        try:
+            attempt = answers.page(self.api.checkout.sessions.create(page, {"idempotency_key": key}).to_dict())
+        except stripe.StripeError as error:
+            return answers.refusal(error, ours)
+        except (AttributeError, TypeError):
+            return answers.unreadable(ours)
+        return attempt.client_step or attempt
+
+    def _found(self, theirs: str) -> Found | None:
+        """The session, intent or refund of this id; an intent made on a page is given as that page's session."""
+        try:
+            if theirs.startswith("cs_"):
+                return self.api.checkout.sessions.retrieve(theirs, {"expand": SESSION}).to_dict()
+            if theirs.startswith("pi_"):
+                return self._page_of(self.api.payment_intents.retrieve(theirs, {"expand": INTENT}).to_dict())
+            if theirs.startswith(("re_", "pyr_")):
+                return self.api.refunds.retrieve(theirs).to_dict()
+        except stripe.InvalidRequestError as error:
+            if error.http_status != 404:
+                raise
+        return None
+
+    def _page_of(self, intent: Found) -> Found:
+        """A refused intent means nothing while its page is open: the customer may take another card there."""
+        if "page" not in (intent.get("metadata") or {}):
+            return intent
+        listed = self.api.checkout.sessions.list({"payment_intent": intent["id"], "expand": _data(SESSION)}).to_dict()
+        return cast(Found, listed["data"][0]) if listed["data"] else intent
+
+    def _search(self, ours: str) -> Attempt | None:
+        found: list[Attempt] = []
+        for source in (self._searched, self._intents, self._sessions, self._refunds):
+            for item in source(ours, None) if source == self._searched else self._newest(source, ours):
+                if item["object"] == "payment_intent":
+                    item = self._page_of(item)
+                if item.get("mode") != "setup":
+                    found.append(answers.attempt(item))
+            if any(attempt.outcome is Outcome.SUCCEEDED for attempt in found):
+                break
+        return min(found, key=lambda attempt: WEIGHT.index(attempt.outcome), default=None)
+
+    def _searched(self, ours: str, after: str | None) -> list[Found]:
+        if not ours.replace("-", "").replace("_", "").isalnum():
+            return []  # nothing of ours, and not to be put between quotes
+        query = f"metadata['ours']:'{ours}'"
+        try:
+            return self.api.payment_intents.search({"query": query, "expand": _data(INTENT)}).to_dict()["data"]  # type: ignore[no-any-return]
+        except stripe.InvalidRequestError:  # merchants in India have no search
+            return []
+
+    def _newest(self, source: Callable[[str, str | None], list[Found]], ours: str) -> Iterable[Found]:
+        """Those of the newest objects that carry our id, as far back as a key's window reaches."""
+        last = None
+        for _ in range(PAGES):
+            items = source(ours, last)
+            yield from (item for item in items if (item.get("metadata") or {}).get("ours") == ours)
+            if len(items) < LISTED or items[-1]["created"] < time.time() - RECENT:
+                return
+            last = items[-1]["id"]
+
+    def _intents(self, ours: str, after: str | None) -> list[Found]:
+        asked: stripe.params.PaymentIntentListParams = {"limit": LISTED, "expand": _data(INTENT)}
+        if after:
+            asked["starting_after"] = after
+        return cast(list[Found], self.api.payment_intents.list(asked).to_dict()["data"])
+
+    def _sessions(self, ours: str, after: str | None) -> list[Found]:
+        asked: stripe.params.checkout.SessionListParams = {"limit": LISTED, "expand": _data(SESSION)}
+        if after:
+            asked["starting_after"] = after
+        return cast(list[Found], self.api.checkout.sessions.list(asked).to_dict()["data"])
+
+    def _refunds(self, ours: str, after: str | None) -> list[Found]:
+        asked: stripe.params.RefundListParams = {"limit": LISTED}
+        if after:
+            asked["starting_after"] = after
+        return cast(list[Found], self.api.refunds.list(asked).to_dict()["data"])
+
+
+def _order(request: ChargeRequest) -> stripe.params.PaymentIntentCreateParams:
+    """Raises ValueError for what Stripe cannot be asked."""
+    customer, _, method = request.token.rpartition("/")
+    name = CARD if request.kind is MethodKind.CARD else DEBITS.get(request.currency)
+    if name is None:
+        raise ValueError("no such method in this currency")
+    order: stripe.params.PaymentIntentCreateParams = {
+        "amount": sent(request.amount, request.currency),
+        "currency": request.currency.lower(),
+        "payment_method": method,
+        "allowed_payment_method_types": [name],
+        "capture_method": "automatic",  # at once: else the fee is not known yet in the answer
+        "description": request.description,
+        "metadata": {"ours": request.ours},
+    }
+    if owner := customer or request.payer.profile:
+        order["customer"] = owner
+    return order
+
+
+def _data(paths: list[str]) -> list[str]:
+    """What to expand, for the items of a list."""
+    return [f"data.{path}" for path in paths]
