@@ -386,8 +386,17 @@ def test_a_stopwatch_cannot_tell_whom_we_know(cast: Cast, now: datetime, monkeyp
     known, connection, enqueue = settings.load(), database.db.obj, queue_of_jobs.enqueue
     execute = connection.execute_sql
     seen: list[str] = []
-    monkeypatch.setattr(connection, "execute_sql", lambda sql, *rest: seen.append(sql) or execute(sql, *rest))
-    monkeypatch.setattr(queue_of_jobs, "enqueue", lambda *rest, **more: seen.append("nudge") or enqueue(*rest, **more))
+
+    def asked(sql: str, *rest: Any) -> Any:
+        seen.append(sql)
+        return execute(sql, *rest)
+
+    def nudged(*rest: Any, **more: Any) -> None:
+        seen.append("nudge")
+        enqueue(*rest, **more)
+
+    monkeypatch.setattr(connection, "execute_sql", asked)
+    monkeypatch.setattr(queue_of_jobs, "enqueue", nudged)
 
     def cost(ask: Any, name: str) -> int:
         seen.clear()

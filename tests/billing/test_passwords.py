@@ -16,6 +16,7 @@ from environ import Environ
 from models import History, Letter, Membership, Person, Session, SignIn, Staff
 from tests.cast import Cast
 from tests.synchronous import Queue
+from workers import queue as jobs
 
 PASSWORD = "seven wet umbrellas"
 OTHER = "another nine teapots"
@@ -249,23 +250,20 @@ def test_a_removed_member_of_staff_is_nobody(cast: Cast, now: datetime) -> None:
 def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, list[Any]]]:
     """What a check costs: Argon2 runs, statements, transactions, nudges of the queue."""
     seen: dict[str, list[Any]] = {"argon2": [], "sql": [], "begun": [], "nudged": []}
-    verify, execute = passwords._hasher.verify, database.db.obj.execute_sql
-    begin, enqueue = database.db.obj.begin, passwords.queue.enqueue
+
+    def noted(name: str, real: Any) -> Any:
+        def run(*given: Any, **more: Any) -> Any:
+            seen[name].append(given)
+            return real(*given, **more)
+
+        return run
+
+    verify, connection = passwords._hasher.verify, database.db.obj
     with monkeypatch.context() as patch:
-        patch.setattr(
-            type(passwords._hasher),
-            "verify",
-            lambda _, hashed, typed: seen["argon2"].append(1) or verify(hashed, typed),
-        )
-        patch.setattr(
-            database.db.obj,
-            "execute_sql",
-            lambda sql, *rest, **more: seen["sql"].append(sql) or execute(sql, *rest, **more),
-        )
-        patch.setattr(database.db.obj, "begin", lambda *rest: seen["begun"].append(1) or begin(*rest))
-        patch.setattr(
-            passwords.queue, "enqueue", lambda *rest, **more: seen["nudged"].append(1) or enqueue(*rest, **more)
-        )
+        patch.setattr(type(passwords._hasher), "verify", noted("argon2", lambda _, *given: verify(*given)))
+        patch.setattr(connection, "execute_sql", noted("sql", connection.execute_sql))
+        patch.setattr(connection, "begin", noted("begun", connection.begin))
+        patch.setattr(jobs, "enqueue", noted("nudged", jobs.enqueue))
         yield seen
 
 

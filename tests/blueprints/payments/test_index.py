@@ -31,7 +31,7 @@ def test_payments_stand_newest_first_and_only_ones_own(ada: Browser, payments: l
     assert found(page) == payments[::-1]
     assert "€1,240.00" in page
     assert "<bdi>A1</bdi>" in page
-    assert "G1" not in page
+    assert ">G1<" not in page  # two letters alone may stand in a form token
 
 
 def test_a_viewer_sees_them_too(vic: Browser, payments: list[str]) -> None:
