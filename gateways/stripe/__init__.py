@@ -144,27 +144,20 @@ class Stripe:
 
     def lookup_setup(self, *, ours: str | None = None, theirs: str | None = None) -> Setup | None:
         """None also where Stripe could not be asked: it is never a no."""
+        if not ours and not theirs:
+            raise ValueError("lookup needs ours or theirs")
         self.wire.begin()
         try:
             if theirs and theirs.startswith("cs_"):
                 return answers.setup(self.api.checkout.sessions.retrieve(theirs, {"expand": SESSION}).to_dict())
             if theirs and theirs.startswith("seti_"):
-                return answers.setup_intent(
-                    self.api.setup_intents.retrieve(theirs, {"expand": ["payment_method"]}).to_dict()
-                )
+                found = self.api.setup_intents.retrieve(theirs, {"expand": ["payment_method"]})
+                return answers.setup_intent(found.to_dict())
             if theirs:
                 return None
-            if not ours:
-                raise LookupError("lookup needs ours or theirs")
-            for found in self._newest(self._sessions, ours):
-                if found["mode"] == "setup":
-                    return answers.setup(found)
-            return None
-        except LookupError as error:
-            if isinstance(error, KeyError):
-                return None
-            raise ValueError(str(error)) from error
-        except (stripe.StripeError, TypeError, AttributeError, ValueError):
+            pages = self._newest(self._sessions, ours or "")
+            return next((answers.setup(page) for page in pages if page["mode"] == "setup"), None)
+        except (stripe.StripeError, KeyError, TypeError, AttributeError, ValueError):
             return None
 
     def charge(self, request: ChargeRequest, *, key: str) -> Attempt:
@@ -190,7 +183,7 @@ class Stripe:
             return replace(answers.payment(done.to_dict()), theirs=theirs, ours=request.ours)
         except stripe.InvalidRequestError as error:
             if error.code == "payment_intent_unexpected_state":  # somebody was faster: what has it become?
-                return self.lookup(theirs=theirs) or Attempt(Outcome.UNKNOWN, theirs=theirs, ours=request.ours)
+                return self._known(theirs) or Attempt(Outcome.UNKNOWN, theirs=theirs, ours=request.ours)
             return answers.refusal(error, request.ours, theirs)
         except stripe.StripeError as error:
             return answers.refusal(error, request.ours, theirs)
@@ -244,7 +237,7 @@ class Stripe:
                 return answers.payment(ended.to_dict())
         except stripe.InvalidRequestError as error:
             # not open any more, or not to be cancelled: what is it?
-            return self.lookup(theirs=theirs) or answers.unanswered(error, None, theirs)
+            return self._known(theirs) or answers.unanswered(error, None, theirs)
         except stripe.StripeError as error:
             return answers.unanswered(error, None, theirs)
         except (AttributeError, TypeError):
@@ -256,15 +249,7 @@ class Stripe:
         if not ours and not theirs:
             raise ValueError("lookup needs ours or theirs")
         self.wire.begin()
-        try:
-            if theirs:
-                found = self._found(theirs)
-                return None if found is None else answers.attempt(found)
-            return self._search(ours or "")
-        except stripe.StripeError as error:
-            return answers.unanswered(error, ours, theirs)
-        except (KeyError, TypeError, AttributeError, ValueError):
-            return answers.unreadable(ours, theirs)
+        return self._known(theirs, ours)
 
     def detach(self, token: str, *, key: str) -> None:
         """Have Stripe forget a stored method; again: no change. Raises Unreachable."""
@@ -402,6 +387,18 @@ class Stripe:
         except (AttributeError, TypeError):
             return answers.unreadable(ours)
         return attempt.client_step or attempt
+
+    def _known(self, theirs: str | None, ours: str | None = None) -> Attempt | None:
+        """What Stripe knows, within the time that the call has left."""
+        try:
+            if theirs:
+                found = self._found(theirs)
+                return None if found is None else answers.attempt(found)
+            return self._search(ours or "")
+        except stripe.StripeError as error:
+            return answers.unanswered(error, ours, theirs)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            return answers.unreadable(ours, theirs)
 
     def _found(self, theirs: str) -> Found | None:
         """The session, intent or refund of this id; an intent made on a page is given as that page's session."""

@@ -115,7 +115,7 @@ def payment(intent: Found) -> Attempt:
             ours=(intent.get("metadata") or {}).get("ours"),
             amount=amount,
             currency=currency,
-            fee=_fee(charge, intent["currency"]),
+            fee=_fee(charge, intent["currency"]) if outcome is Outcome.SUCCEEDED else None,
             decline=decline(error, charge.get("failure_code")) if outcome is Outcome.DECLINED else None,
             client_step=_approval(intent) if outcome is Outcome.ACTION_REQUIRED else None,
             raw={"status": intent["status"], **_shown(charge), **told_by(error)},
@@ -183,7 +183,7 @@ def setup(session: Found) -> Setup | None:
     details = (charge.get("payment_method_details") or {}) if isinstance(charge, Mapping) else {}
     mandate = (details.get(details.get("type")) or {}).get("mandate")
     method = _method(paid.get("payment_method"), mandate)
-    return Setup(SetupState.STORED, theirs, ours, method) if method else None
+    return Setup(SetupState.STORED, theirs, ours, method) if method and method.profile else None  # not attached yet
 
 
 def setup_intent(intent: Found) -> Setup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import threading
 import time
@@ -53,7 +54,9 @@ class Wire(stripe.HTTPClient):
             raise kind(type(error).__name__, should_retry=False) from error  # type: ignore[no-untyped-call]
 
     def _session(self) -> requests.Session:
-        if not hasattr(self.mine, "session"):
+        """This thread's connection. A forked child makes its own: two must not speak on one."""
+        if getattr(self.mine, "process", None) != os.getpid():
+            self.mine.process = os.getpid()
             self.mine.session = requests.Session()
             self.mine.session.auth = lambda request: request  # else a .netrc could replace our key
         return cast(requests.Session, self.mine.session)
