@@ -294,34 +294,34 @@ class Stripe:
         self.wire.begin()
         now = int(time.time())
         try:
-            match (since or "").split():
-                case ["at", newest, created, swept] if now - int(swept) < OVERLAP_EVERY:
-                    try:
-                        return self._later(newest, created, swept)
-                    except stripe.InvalidRequestError:  # older than 30 days
-                        return self._back(int(created) - OVERLAP, newest, created, None, now)
-                case ["at", newest, created, swept]:
-                    return self._back(int(created) - OVERLAP, newest, created, None, now)
-                case ["down", start, newest, created, last, swept]:
-                    return self._back(int(start), newest, created, last, int(swept))
+            match [int(part) if part.isdecimal() else part for part in (since or "").split()]:
+                case ["at", str(newest), int(created), int(swept)]:
+                    if now - swept < OVERLAP_EVERY:
+                        try:
+                            return self._later(newest, created, swept)
+                        except stripe.InvalidRequestError:  # older than 30 days
+                            pass
+                    return self._back(max(created - OVERLAP, 0), newest, created, None, now)
+                case ["down", int(start), str(newest), int(created), str(last), int(swept)]:
+                    return self._back(start, newest, created, last, swept)
                 case _:
-                    return self._back(0, None, None, None, now)
+                    return self._back(0, None, 0, None, now)
         except (stripe.StripeError, KeyError, TypeError, AttributeError, ValueError):
             return Page((), next=since)
 
-    def _later(self, newest: str, created: str, swept: str) -> Page[Event]:
+    def _later(self, newest: str, created: int, swept: int) -> Page[Event]:
         """The page just above the newest event read, oldest first."""
         listed = self.api.events.list({"ending_before": newest, "limit": LISTED, "types": list(EVENTS)}).to_dict()
         items = listed["data"]
         if items:
-            newest, created = items[0]["id"], str(items[0]["created"])
+            newest, created = items[0]["id"], int(items[0]["created"])
         told = tuple(self._event(item) for item in reversed(items))
         return Page(told, next=f"at {newest} {created} {swept}", more=bool(listed["has_more"]))
 
-    def _back(self, start: int, newest: str | None, created: str | None, last: str | None, swept: int) -> Page[Event]:
+    def _back(self, start: int, newest: str | None, created: int, last: str | None, swept: int) -> Page[Event]:
         """One page of a reading from the newest event back to `start`."""
         asked: stripe.params.EventListParams = {
-            "created": {"gte": max(start, 0)},
+            "created": {"gte": start},
             "limit": LISTED,
             "types": list(EVENTS),
         }
@@ -330,7 +330,7 @@ class Stripe:
         listed = self.api.events.list(asked).to_dict()
         items = listed["data"]
         if items and not last:
-            newest, created = items[0]["id"], str(items[0]["created"])
+            newest, created = items[0]["id"], int(items[0]["created"])
         if newest is None:
             return Page((), next=None)
         told = tuple(self._event(item) for item in reversed(items))
