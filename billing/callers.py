@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from peewee import fn
+
 from database import insert_once, transaction
 from models import Caller
 
@@ -31,6 +33,12 @@ def addresses(ids: Iterable[int]) -> dict[int, str]:
 
 
 def sweep(now: datetime) -> None:
-    """Forget addresses a year after they were last seen; history then says that it was some address."""
+    """Forget addresses a year after they were last seen; history then says that it was some address.
+
+    The newest row only loses its address: SQLite would give its number, which history keeps, to another one.
+    """
+    old = Caller.seen_at < now - KEEP
     with transaction():
-        Caller.delete().where(Caller.seen_at < now - KEEP).execute()
+        newest = Caller.select(fn.MAX(Caller.id)).scalar() or 0
+        Caller.delete().where(old, Caller.id < newest).execute()
+        Caller.update(address="").where(old, Caller.id == newest).execute()

@@ -139,7 +139,7 @@ def register(
         history.record(who, "passkey_added", by=by, now=now, passkey=row.id)
         if isinstance(who, Staff):
             sessions.end_all(who, now=now, but=but)
-        letter = tell_changed(who, "passkey_added", str(row.id), now=now)
+        letter = tell_changed(who, "passkey_added", row.public_id, now=now)
     queue.enqueue("workers.letters.send", letter or 0, queue="letters")
     return row
 
@@ -163,12 +163,15 @@ def remove(row: Passkey, *, by: Person | Staff | history.Actor, now: datetime, b
             RecoveryCode.delete().where(RecoveryCode.staff == who.id).execute()  # they stand in for a factor
         history.record(who, "passkey_removed", by=by, now=now, passkey=row.id)
         sessions.end_all(who, now=now, but=but)
-        letter = tell_changed(who, "passkey_removed", str(row.id), now=now)
+        letter = tell_changed(who, "passkey_removed", row.public_id, now=now)
     queue.enqueue("workers.letters.send", letter or 0, queue="letters")
 
 
 def tell_changed(who: Person | Staff, what: str, cause: str, *, now: datetime) -> int | None:
-    """Owe them the letter that says what changed about how they prove who they are; in the caller's transaction."""
+    """Owe them the letter that says what changed about how they prove who they are; in the caller's transaction.
+
+    `cause` is told once for ever: no row's number, which SQLite gives out again after a deletion.
+    """
     return letters.queue(
         "factor_changed",
         cause=f"factor_changed {what} {cause}",

@@ -221,7 +221,7 @@ def _takes_recovery_code(staff: Staff, typed: str, *, by: history.Actor, now: da
             RecoveryCode.update(used_at=now).where(RecoveryCode.id == id, RecoveryCode.used_at.is_null()).execute()
         )
         if taken:
-            letter = _changed(staff, "code_used", str(id), by=by, now=now)
+            letter = _changed(staff, "code_used", f"{id} {now.isoformat()}", by=by, now=now)
     if letter:
         queue.enqueue("workers.letters.send", letter, queue="letters")
     return taken == 1
@@ -262,7 +262,7 @@ def _forget_codes(staff: Staff) -> None:
     RecoveryCode.delete().where(RecoveryCode.staff == staff.id).execute()
 
 
-def _changed(staff: Staff, what: str, row: str = "", *, by: Staff | history.Actor, now: datetime) -> int | None:
-    """Write a change down and owe its letter, once for a row or else for an instant."""
+def _changed(staff: Staff, what: str, cause: str = "", *, by: Staff | history.Actor, now: datetime) -> int | None:
+    """Write a change down and owe its letter, once for a cause or else for an instant."""
     history.record(staff, what, by=by, now=now)
-    return tell_changed(staff, what, row or f"{staff.id} {now.isoformat()}", now=now)
+    return tell_changed(staff, what, cause or f"{staff.id} {now.isoformat()}", now=now)

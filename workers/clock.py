@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import database
-from billing import connections, dates, events, imports, letters, payments, refunds, sessions, sign_ins
+from billing import callers, connections, dates, events, imports, letters, payments, refunds, sessions, sign_ins
 from models import ClockLock, ClockRun
 from workers import queue
 
@@ -58,6 +58,7 @@ DUTIES: tuple[Duty, ...] = (
     Duty("imports.sweep", timedelta(minutes=1), imports.sweep),
     Duty("sessions.sweep", timedelta(days=1), sessions.sweep),
     Duty("sign_ins.sweep", timedelta(days=1), sign_ins.sweep),
+    Duty("callers.sweep", timedelta(days=1), callers.sweep),
     Duty("queue.clean_up", timedelta(minutes=1), _clean_queue),
 )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from peewee import fn
+
 from billing import history, second_factors, sessions
 from database import transaction
 from models import Person, SignIn, Staff
@@ -22,12 +24,16 @@ def end_reusable(*, now: datetime) -> None:
 def sweep(now: datetime) -> None:
     """Forget links a year after they ran out: until then an old one is told that it is old, and offers a new one.
 
-    The addresses of those who never became a person go after a month.
+    The addresses of those who never became a person go after a month. The newest row stays, empty: SQLite would give
+    its number to the next one, whom the old link would then let in.
     """
     strangers = SignIn.person.is_null() & SignIn.staff.is_null() & SignIn.email.not_in(Person.select(Person.email))
+    old = SignIn.link_expires_at < now - FORGET_AFTER
+    old |= strangers & (SignIn.link_expires_at < now - FORGET_STRANGERS_AFTER)
     with transaction():
-        SignIn.delete().where(SignIn.link_expires_at < now - FORGET_AFTER).execute()
-        SignIn.delete().where(strangers, SignIn.link_expires_at < now - FORGET_STRANGERS_AFTER).execute()
+        newest = SignIn.select(fn.MAX(SignIn.id)).scalar() or 0
+        SignIn.delete().where(old, SignIn.id < newest).execute()
+        SignIn.update(email="", name="", replaced_at=now).where(old, SignIn.id == newest).execute()
 
 
 def reset(staff: Staff, *, by: Staff | history.Actor, now: datetime) -> None:

@@ -81,6 +81,13 @@ def test_its_owner_is_told_by_mail(door: Door, cast: Cast, key: Authenticator) -
     ]
 
 
+def test_one_in_the_place_of_a_removed_one_is_told_too(door: Door, cast: Cast, key: Authenticator) -> None:
+    passkeys.remove(door.register(cast.ada, key), by=cast.ada, now=door.now)
+    passkeys.remove(door.register(cast.ada, Authenticator()), by=cast.ada, now=door.now)
+    told = Letter.select().where(Letter.kind == "factor_changed").order_by(Letter.id)
+    assert [letter.details["what"] for letter in told] == ["passkey_added", "passkey_removed"] * 2
+
+
 def test_the_authenticator_learns_no_address_and_no_id(door: Door, cast: Cast) -> None:
     options = passkeys.registration_options(cast.ada, host=HOST, token=TOKEN, site="Hartwell", now=door.now)
     handle = decode(json.loads(options)["user"]["id"])

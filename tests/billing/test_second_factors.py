@@ -249,6 +249,14 @@ def test_new_ones_end_the_old_ones(root: Staff, now: datetime) -> None:
     assert check(root, new[0], now) == "recovery"
 
 
+def test_each_use_is_told_after_new_ones_too(root: Staff, now: datetime) -> None:
+    set_up(root, now)
+    for minute in range(2):
+        codes = second_factors.make_codes(root, by=root, now=now + timedelta(minutes=minute))
+        check(root, codes[0], now + timedelta(minutes=minute))
+    assert told()[1:] == ["codes_made", "code_used"] * 2
+
+
 def test_a_colleagues_code_is_wrong(root: Staff, now: datetime) -> None:
     other = Staff.create(email="second@hartwell.example", name="Second", created_at=now)
     codes = second_factors.make_codes(other, by=other, now=now)

@@ -8,6 +8,7 @@ import pytest
 import database
 from billing import links, sign_ins
 from billing.errors import LinkUnusable, WrongCode
+from database import transaction
 from environ import Environ
 from models import History, Letter, Membership, SignIn
 from tests.cast import Cast
@@ -275,8 +276,23 @@ def test_history_names_nobody(cast: Cast, now: datetime) -> None:
 
 def test_an_old_link_is_told_for_a_year_that_it_is_old(cast: Cast, now: datetime) -> None:
     row = asked(cast, now)
+    sign_ins.ask("mallory@globex.example", "", now=now + timedelta(days=360))
     sign_ins.sweep(now + timedelta(days=364))
     assert not sign_ins.is_usable(sign_ins.peek(token_of(row)), now + timedelta(days=364))
     sign_ins.sweep(now + timedelta(days=366))
     with pytest.raises(LinkUnusable):
         sign_ins.peek(token_of(row))
+
+
+def test_the_number_of_a_forgotten_link_is_never_given_to_another(cast: Cast, now: datetime) -> None:
+    with transaction():
+        stranger = sign_ins.make(SignIn.INVITE, email="gone@elsewhere.example", group=cast.acme, role="view", now=now)
+    token, later = token_of(stranger), now + timedelta(days=366)
+
+    sign_ins.sweep(later)
+    with transaction():
+        newer = sign_ins.make(SignIn.SIGN_IN, email=cast.ada.email, person=cast.ada, now=later)
+
+    assert newer.id != stranger.id
+    assert not sign_ins.is_usable(sign_ins.peek(token), later)
+    assert sign_ins.peek(token).email == ""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from models import ClockRun
+from models import Caller, ClockRun
 from workers import clock
 from workers.clock import Duty
 
@@ -58,6 +58,15 @@ def test_a_duty_that_fails_stops_no_other(db: Any, now: datetime, ran: list[date
     assert clock.tick(now, "one", duties) == ["bad", "test"]
     assert ran == [now]
     assert ClockRun.select().count() == 2
+
+
+def test_what_is_to_be_forgotten_is_forgotten_by_the_clock(db: Any, now: datetime, env: Any) -> None:
+    Caller.create(address="192.0.2.7", seen_at=now - timedelta(days=366))
+    Caller.create(address="192.0.2.8", seen_at=now)
+
+    clock.tick(now, "one")
+
+    assert [row.address for row in Caller.select()] == ["192.0.2.8"]
 
 
 def test_every_duty_of_ours_runs_on_an_empty_database(db: Any, now: datetime, env: Any) -> None:
