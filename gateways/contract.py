@@ -65,6 +65,8 @@ class Capability:
     retries: int  # further tries the scheme allows after a return
     retry_days: int  # days within which they must be made
     return_days: int  # days within which a settled charge can still come back
+    on_page: bool = True  # a payment with the customer present can be made on the provider's page
+    tells_fee: bool = True  # the fee is known with the capture, not only with the payout
 
 
 @dataclass(frozen=True)

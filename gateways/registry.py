@@ -12,7 +12,11 @@ from importlib.metadata import entry_points
 
 from gateways.contract import Gateway
 
-ADAPTERS = {"sandbox": "gateways.sandbox", "stripe": "gateways.stripe"}
+ADAPTERS = {
+    "sandbox": "gateways.sandbox",
+    "stripe": "gateways.stripe",
+    "gocardless": "gateways.gocardless",
+}
 GROUP = "tillhouse.gateways"
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.gateways.gocardless_fake import FakeGoCardless, running_gocardless
+from tests.gateways.gocardless_rehearsal import GoCardlessRehearsal
 from tests.gateways.rehearsals import Rehearsal, SandboxRehearsal, StripeRehearsal
 from tests.gateways.running import RunningSandbox, running_sandbox
 from tests.gateways.stripe_fake import StripeFake
@@ -24,8 +26,16 @@ def stripe_fake() -> Iterator[StripeFake]:
     fake.stop()
 
 
-@pytest.fixture(params=["sandbox", "stripe"])
+@pytest.fixture
+def gocardless() -> Iterator[FakeGoCardless]:
+    with running_gocardless() as fake:
+        yield fake
+
+
+@pytest.fixture(params=["sandbox", "stripe", "gocardless"])
 def rehearsal(request: pytest.FixtureRequest) -> Rehearsal:
+    if request.param == "gocardless":
+        return GoCardlessRehearsal(request.getfixturevalue("gocardless"))
     if request.param == "stripe":
         return StripeRehearsal(request.getfixturevalue("stripe_fake"))
     return SandboxRehearsal(request.getfixturevalue("sandbox_process"))

@@ -21,6 +21,7 @@ class Rehearsal(Protocol):
 
     gateway: Gateway
     signature: str  # the header its webhooks are signed in
+    keeps_errors: bool  # a 500 is answered again under the same key; else that key finds what was made
     page_is_final: bool  # a card refused on the page, or leaving it, ends it; else the customer may come back to it
 
     def token(self, instrument: str) -> str:
@@ -59,7 +60,15 @@ class Rehearsal(Protocol):
         """How often money was really taken."""
 
 
+class DebitsOnly(Rehearsal, Protocol):
+    """One that takes bank accounts alone: its charges take days."""
+
+    def standing(self, ours: str) -> int:
+        """How many debits there are that took money, or will."""
+
+
 class SandboxRehearsal:
+    keeps_errors = True
     signature = "Sandbox-Signature"
     page_is_final = True
 
@@ -100,6 +109,7 @@ class SandboxRehearsal:
 
 
 class StripeRehearsal:
+    keeps_errors = True
     signature = "Stripe-Signature"
     page_is_final = False  # whoever was refused on Checkout's page takes another card there
 
@@ -123,7 +133,7 @@ class StripeRehearsal:
         self.fake.press(page, do, instrument)
 
     def impatient(self) -> Gateway:
-        return self.adapter(timeout="0.3")
+        return self.adapter(timeout="0.8")
 
     def trouble(self, name: str) -> None:
         self.fake.trouble = name
