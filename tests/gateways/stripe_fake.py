@@ -81,7 +81,7 @@ class StripeFake:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self.thread.start()
 
     def stop(self) -> None:
@@ -151,6 +151,7 @@ class StripeFake:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # else the second half of each answer waits 40 ms
 
             def do_GET(self) -> None:
                 self._answer("GET", urlsplit(self.path).query)
@@ -229,7 +230,7 @@ class StripeFake:
         if trouble == "drop_after":
             raise Hang()
         if path.endswith("/confirm") and self._instrument(parts[0]) == "timeout":
-            raise Hang(0.6)
+            raise Hang(1.2)
         return status, body
 
     def _ran(

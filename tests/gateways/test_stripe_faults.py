@@ -41,7 +41,13 @@ def proxy(stripe_fake: StripeFake) -> Iterator[Proxy]:
 
 @pytest.fixture
 def gateway(stripe_fake: StripeFake, proxy: Proxy) -> Gateway:
-    return StripeRehearsal(stripe_fake).adapter(base=proxy.url, timeout="0.5")
+    return StripeRehearsal(stripe_fake).adapter(base=proxy.url)
+
+
+def spoiled(stripe_fake: StripeFake, proxy: Proxy, gateway: Gateway, call: str, fault: str) -> Gateway:
+    """The adapter whose next call meets the fault. Only who waits for a late answer is in a hurry."""
+    proxy.begin(**{call: fault})
+    return StripeRehearsal(stripe_fake).adapter(base=proxy.url, timeout="0.5") if fault == "delay" else gateway
 
 
 def key() -> str:
@@ -62,8 +68,7 @@ def payment() -> PaymentRequest:
 @pytest.mark.parametrize("call", ["call_0", "call_1"])
 def test_a_charge_is_made_once(stripe_fake: StripeFake, proxy: Proxy, gateway: Gateway, call: str, fault: str) -> None:
     asked, same = order(stripe_fake), key()
-    proxy.begin(**{call: fault})
-    answer = gateway.charge(asked, key=same)
+    answer = spoiled(stripe_fake, proxy, gateway, call, fault).charge(asked, key=same)
     assert answer.outcome is Outcome.UNKNOWN
     assert answer.ours == asked.ours
     assert stripe_fake.captured(asked.ours) == (call == "call_1" and not fault.endswith("before"))
@@ -81,8 +86,7 @@ def test_what_was_charged_is_found_without_saying_it_again(
     stripe_fake: StripeFake, proxy: Proxy, gateway: Gateway, fault: str
 ) -> None:
     asked = order(stripe_fake)
-    proxy.begin(call_1=fault)
-    answer = gateway.charge(asked, key=key())
+    answer = spoiled(stripe_fake, proxy, gateway, "call_1", fault).charge(asked, key=key())
     assert answer.theirs, "made in two steps, so that it is known by its id"
     found = gateway.lookup(theirs=answer.theirs)
     assert found
@@ -96,8 +100,7 @@ def test_a_refusal_that_got_lost_is_a_refusal_when_asked_again(
     stripe_fake: StripeFake, proxy: Proxy, gateway: Gateway, call: str, fault: str
 ) -> None:
     asked, same = order(stripe_fake, "no_funds"), key()
-    proxy.begin(**{call: fault})
-    assert gateway.charge(asked, key=same).outcome is Outcome.UNKNOWN
+    assert spoiled(stripe_fake, proxy, gateway, call, fault).charge(asked, key=same).outcome is Outcome.UNKNOWN
     assert gateway.charge(asked, key=same).outcome is Outcome.DECLINED
     assert stripe_fake.captured(asked.ours) == 0
 
@@ -108,8 +111,7 @@ def test_a_refund_is_made_once(stripe_fake: StripeFake, proxy: Proxy, gateway: G
     paid = gateway.charge(order(stripe_fake), key=key())
     assert paid.theirs
     asked, same = RefundRequest(key(), paid.theirs, 500, "EUR"), key()
-    proxy.begin(**{call: fault})
-    assert gateway.refund(asked, key=same).outcome in OPEN
+    assert spoiled(stripe_fake, proxy, gateway, call, fault).refund(asked, key=same).outcome in OPEN
     proxy.begin()
     done = gateway.refund(asked, key=same)
     assert (done.outcome, done.amount) == (Outcome.SUCCEEDED, 500)
@@ -120,8 +122,7 @@ def test_a_refund_is_made_once(stripe_fake: StripeFake, proxy: Proxy, gateway: G
 @pytest.mark.parametrize("fault", FAULTS)
 def test_one_page_is_opened(stripe_fake: StripeFake, proxy: Proxy, gateway: Gateway, fault: str) -> None:
     asked, same = payment(), key()
-    proxy.begin(call_0=fault)
-    answer = gateway.begin_payment(asked, key=same)
+    answer = spoiled(stripe_fake, proxy, gateway, "call_0", fault).begin_payment(asked, key=same)
     assert isinstance(answer, Attempt)
     assert answer.outcome is Outcome.UNKNOWN
     step = gateway.begin_payment(asked, key=same)
@@ -135,8 +136,7 @@ def test_one_page_is_opened(stripe_fake: StripeFake, proxy: Proxy, gateway: Gate
 @pytest.mark.parametrize("fault", FAULTS)
 def test_one_page_for_storing_is_opened(stripe_fake: StripeFake, proxy: Proxy, gateway: Gateway, fault: str) -> None:
     asked, same = SetupRequest(key(), ADA, "EUR", BACK), key()
-    proxy.begin(call_0=fault)
-    assert isinstance(gateway.begin_setup(asked, key=same), Attempt)
+    assert isinstance(spoiled(stripe_fake, proxy, gateway, "call_0", fault).begin_setup(asked, key=same), Attempt)
     step = gateway.begin_setup(asked, key=same)
     assert isinstance(step, ClientStep)
     assert list(stripe_fake.sessions) == [step.theirs]
@@ -153,8 +153,10 @@ def test_closing_a_page_says_only_what_is_known(
     if paid:
         stripe_fake.press(step.url, "pay", "visa")
     truth = Outcome.SUCCEEDED if paid else Outcome.CANCELLED
-    proxy.begin(**{call: fault})
-    assert gateway.cancel(step.theirs, key=key()).outcome in (Outcome.UNKNOWN, truth)
+    assert spoiled(stripe_fake, proxy, gateway, call, fault).cancel(step.theirs, key=key()).outcome in (
+        Outcome.UNKNOWN,
+        truth,
+    )
     proxy.begin()
     assert gateway.cancel(step.theirs, key=key()).outcome is truth
 
@@ -166,12 +168,11 @@ def test_a_question_that_gets_no_answer_is_not_a_no(
 ) -> None:
     asked = order(stripe_fake)
     paid = gateway.charge(asked, key=key())
-    proxy.begin(**{call: fault})
-    for found in (gateway.lookup(ours=asked.ours), gateway.lookup(theirs=paid.theirs)):
+    hit = spoiled(stripe_fake, proxy, gateway, call, fault)
+    for found in (hit.lookup(ours=asked.ours), hit.lookup(theirs=paid.theirs)):
         assert found
         assert found.outcome in (Outcome.UNKNOWN, Outcome.SUCCEEDED)
-    proxy.begin(call_0=fault)
-    assert gateway.lookup_setup(theirs="cs_test_1") is None
+    assert spoiled(stripe_fake, proxy, gateway, "call_0", fault).lookup_setup(theirs="cs_test_1") is None
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -180,9 +181,9 @@ def test_a_method_is_detached_when_it_is_said_again(
 ) -> None:
     method = stripe_fake.keep("visa")
     same = key()
-    proxy.begin(call_0=fault)
+    hit = spoiled(stripe_fake, proxy, gateway, "call_0", fault)
     with pytest.raises(Unreachable):
-        gateway.detach(f"{method['customer']}/{method['id']}", key=same)
+        hit.detach(f"{method['customer']}/{method['id']}", key=same)
     gateway.detach(f"{method['customer']}/{method['id']}", key=same)
     assert stripe_fake.methods[method["id"]]["customer"] is None
 
@@ -192,7 +193,6 @@ def test_no_event_is_passed_over(stripe_fake: StripeFake, proxy: Proxy, gateway:
     gateway.charge(order(stripe_fake), key=key())
     since = gateway.changes(None).next
     paid = gateway.charge(order(stripe_fake), key=key())
-    proxy.begin(call_0=fault)
-    page = gateway.changes(since)
+    page = spoiled(stripe_fake, proxy, gateway, "call_0", fault).changes(since)
     assert (page.items, page.next) == ((), since)
     assert [event.theirs for event in gateway.changes(since).items] == [paid.theirs]
