@@ -47,6 +47,11 @@ class FakeGoCardless:
         return load("gocardless", {"access_token": TOKEN, "webhook_secret": SECRET, "account": CREDITOR, "live": "",
                                    "base": self.url, **changes})  # fmt: skip
 
+    def begin_again(self) -> None:
+        """Empty books."""
+        with self._lock:
+            self.books = Books(self.url)
+
     def trouble(self, name: str, after: int = 0, *, orders_only: bool = False) -> None:
         """The next request meets trouble; or the one `after` so many."""
         self._trouble = (name, after, orders_only)

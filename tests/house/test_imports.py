@@ -50,7 +50,6 @@ HOMES = {
     "redis": ("workers.queue",),
     "rq": ("workers.queue",),
     "itsdangerous": ("billing.links",),
-    "gocardless_pro": ("gateways.gocardless",),
     "stripe": ("gateways.stripe",),
     "gocardless_pro": ("gateways.gocardless",),
     "granian": ("portal",),
