@@ -20,7 +20,7 @@ from billing import access, history, letters, links, people, sessions, weak_pass
 from billing import settings as settings_of
 from billing.errors import BadPassword, NotAllowed, SignInRefused
 from billing.settings import Settings
-from database import transaction
+from database import retried, transaction
 from models import Letter, Passkey, Person, Session, SignIn, Staff
 from workers import queue
 
@@ -181,6 +181,7 @@ def _normal(password: str) -> str:
 # --- Choosing ---------------------------------------------------------------------------------------------------------
 
 
+@retried
 def choose(
     who: Person | Staff,
     password: str,
@@ -252,6 +253,7 @@ def put(
 # --- What the merchant does -------------------------------------------------------------------------------------------
 
 
+@retried
 def mail_temporary(person: Person, *, by: Staff | history.Actor, now: datetime) -> None:
     """Mail a password that is good for one sign-in within 24 hours, in place of the one there is. It ends a lock.
 

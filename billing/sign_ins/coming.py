@@ -12,7 +12,7 @@ from billing import settings as settings_of
 from billing.errors import LinkUnusable, Refusal, WrongCode
 from billing.settings import Settings
 from billing.sign_ins.asking import VISITOR, Asker
-from database import insert_once, transaction
+from database import insert_once, retried, transaction
 from models import BillingGroup, Customer, Letter, Membership, Person, SignIn, Staff
 from workers import queue
 
@@ -121,6 +121,7 @@ def code_of(row: SignIn) -> str:
     return links.code(CODE, str(row.id))
 
 
+@retried
 def confirm(
     token: str, password: str, *, by: history.Actor, now: datetime, settings: Settings, keep: Any = None
 ) -> Person:
@@ -166,6 +167,7 @@ def _move(row: SignIn, *, by: history.Actor, now: datetime, keep: Any) -> Person
     return person
 
 
+@retried
 def _come(row: SignIn, fresh: Any, *, by: history.Actor, now: datetime, settings: Settings) -> bool:
     with transaction():
         if not _spend(row, fresh, now=now):
