@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -36,34 +36,22 @@ from gateways.contract import (
     Severity,
     Unreachable,
 )
-from gateways.stripe import answers
+from gateways.stripe import answers, finding, news
 from gateways.stripe.amounts import CARD, DEBITS, LEAST, OTHERS, TERMS, most, sent, step
-from gateways.stripe.answers import EVENTS
 from gateways.stripe.declines import Found
+from gateways.stripe.finding import INTENT, SESSION
 from gateways.stripe.wire import Wire
 
 PROVIDER = "stripe"
 TIMEOUT = 20.0  # seconds for all requests of one call together
 SIGNATURE_AGE = 300  # seconds, both ways
 KEY_WINDOW = 24 * 3600  # https://docs.stripe.com/api/idempotent_requests: kept for at least 24 hours
-OVERLAP = 24 * 3600  # seconds of events read again, since they are not always listed in the order they were made in
-OVERLAP_EVERY = 50 * 60  # seconds between two such readings
-LISTED = 100  # objects on a page, the most there is
-PAGES = 3  # pages of the newest objects that are read where the search may lag
-RECENT = 25 * 3600  # seconds; what is older than a key's window is left to the search
 
 LANGUAGES = set("""
 bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hr hu id it ja ko lt lv ms mt nb nl pl pt pt-BR ro ru sk sl sv th
 tr vi zh zh-HK zh-TW
 """.split())  # fmt: skip  # noqa: SIM905
 
-# Of several payments that carry the same id of ours, the one that says most about the money.
-WEIGHT = (Outcome.SUCCEEDED, Outcome.PROCESSING, Outcome.ACTION_REQUIRED, Outcome.UNKNOWN, Outcome.DECLINED,
-          Outcome.CANCELLED, Outcome.NOT_SUBMITTED)  # fmt: skip
-
-INTENT = ["latest_charge.balance_transaction"]
-SESSION = ["payment_intent.latest_charge.balance_transaction", "payment_intent.payment_method",
-           "setup_intent.payment_method"]  # fmt: skip
 
 stripe.enable_telemetry = False  # tells how long our requests take, and what machine this is
 logging.getLogger("stripe").setLevel(logging.WARNING)  # it logs addresses with ids, and bodies with e-mail addresses
@@ -78,12 +66,12 @@ def connect(config: Mapping[str, str]) -> Stripe:
     wire = Wire(float(config.get("timeout") or TIMEOUT))
     base: dict[str, Any] = {"base_addresses": {"api": config["base"]}} if config.get("base") else {}
     client = stripe.StripeClient(key, max_network_retries=0, http_client=wire, **base)
-    return Stripe(client.v1, wire, config["webhook_secret"], config["account"], live)
+    return Stripe(client, wire, config["webhook_secret"], config["account"], live)
 
 
 @dataclass(frozen=True)
 class Stripe:
-    api: stripe._v1_services.V1Services = field(repr=False)
+    api: stripe.StripeClient = field(repr=False)
     wire: Wire = field(repr=False)
     webhook_secret: str = field(repr=False)
     account: str
@@ -101,6 +89,14 @@ class Stripe:
             for kind, name, currency in kinds
             for notice, retries, days, back in [TERMS[name]]
         ))  # fmt: skip
+
+    def account_of_key(self) -> str:
+        """The account that the secret key belongs to, to be compared with `account`. Raises Unreachable."""
+        self.wire.begin()
+        try:
+            return str(self.api.v1.accounts.retrieve_current().id)
+        except (stripe.StripeError, AttributeError) as error:
+            raise Unreachable(type(error).__name__) from error
 
     def begin_setup(self, request: SetupRequest, *, key: str) -> ClientStep | Attempt:
         page = self._page(request)
@@ -149,13 +145,13 @@ class Stripe:
         self.wire.begin()
         try:
             if theirs and theirs.startswith("cs_"):
-                return answers.setup(self.api.checkout.sessions.retrieve(theirs, {"expand": SESSION}).to_dict())
+                return answers.setup(self.api.v1.checkout.sessions.retrieve(theirs, {"expand": SESSION}).to_dict())
             if theirs and theirs.startswith("seti_"):
-                found = self.api.setup_intents.retrieve(theirs, {"expand": ["payment_method"]})
+                found = self.api.v1.setup_intents.retrieve(theirs, {"expand": ["payment_method"]})
                 return answers.setup_intent(found.to_dict())
             if theirs:
                 return None
-            pages = self._newest(self._sessions, ours or "")
+            pages = finding.pages(self.api, ours or "")
             return next((answers.setup(page) for page in pages if page["mode"] == "setup"), None)
         except (stripe.StripeError, KeyError, TypeError, AttributeError, ValueError):
             return None
@@ -168,7 +164,7 @@ class Stripe:
         except ValueError as error:
             return answers.mistake(request.ours, str(error))
         try:
-            theirs = self.api.payment_intents.create(order, {"idempotency_key": f"{key}-create"}).id
+            theirs = self.api.v1.payment_intents.create(order, {"idempotency_key": f"{key}-create"}).id
         except stripe.StripeError as error:
             return answers.refusal(error, request.ours)
         confirm: stripe.params.PaymentIntentConfirmParams = {"expand": INTENT}
@@ -179,7 +175,7 @@ class Stripe:
         if request.mandate:
             confirm["mandate"] = request.mandate
         try:
-            done = self.api.payment_intents.confirm(theirs, confirm, {"idempotency_key": f"{key}-confirm"})
+            done = self.api.v1.payment_intents.confirm(theirs, confirm, {"idempotency_key": f"{key}-confirm"})
             return replace(answers.payment(done.to_dict()), theirs=theirs, ours=request.ours)
         except stripe.InvalidRequestError as error:
             if error.code == "payment_intent_unexpected_state":  # somebody was faster: what has it become?
@@ -195,7 +191,7 @@ class Stripe:
         self.wire.begin()
         try:
             amount = sent(request.amount, request.currency)
-            paid = self._found(request.theirs)
+            paid = finding.found(self.api, request.theirs)
             if paid is None:
                 return answers.mistake(request.ours, "no such payment")
             intent = answers.intent_of(paid)
@@ -214,7 +210,7 @@ class Stripe:
             "metadata": {"ours": request.ours},
         }
         try:
-            return answers.refund(self.api.refunds.create(order, {"idempotency_key": key}).to_dict())
+            return answers.refund(self.api.v1.refunds.create(order, {"idempotency_key": key}).to_dict())
         except stripe.InvalidRequestError as error:
             too_much = error.param == "amount" and error.code in (None, "amount_too_large")
             if too_much or error.code == "charge_already_refunded":
@@ -230,10 +226,10 @@ class Stripe:
         self.wire.begin()
         try:
             if theirs.startswith("cs_"):
-                closed = self.api.checkout.sessions.expire(theirs, {"expand": SESSION}, {"idempotency_key": key})
+                closed = self.api.v1.checkout.sessions.expire(theirs, {"expand": SESSION}, {"idempotency_key": key})
                 return answers.page(closed.to_dict())
             if theirs.startswith("pi_"):
-                ended = self.api.payment_intents.cancel(theirs, {"expand": INTENT}, {"idempotency_key": key})
+                ended = self.api.v1.payment_intents.cancel(theirs, {"expand": INTENT}, {"idempotency_key": key})
                 return answers.payment(ended.to_dict())
         except stripe.InvalidRequestError as error:
             # not open any more, or not to be cancelled: what is it?
@@ -257,11 +253,11 @@ class Stripe:
         method = token.rpartition("/")[2]
         try:
             try:
-                self.api.payment_methods.detach(method, {}, {"idempotency_key": key})
+                self.api.v1.payment_methods.detach(method, {}, {"idempotency_key": key})
             except stripe.InvalidRequestError as error:
                 if error.http_status == 404:
                     return
-                if self.api.payment_methods.retrieve(method).to_dict().get("customer"):
+                if self.api.v1.payment_methods.retrieve(method).to_dict().get("customer"):
                     raise
         except (stripe.StripeError, AttributeError) as error:
             raise Unreachable(type(error).__name__) from error
@@ -286,57 +282,14 @@ class Stripe:
     def changes(self, since: str | None) -> Page[Event]:
         """Events after a position, and every hour those of the day before it once more.
 
-        A position is "at NEWEST CREATED SWEPT": the newest event read, when it was made, when a day was last read
-        again; or "down FROM NEWEST CREATED LAST SWEPT" within such a reading, which goes from the newest event
-        backwards. Stripe keeps events for 30 days. Where it does not answer: an empty page that leads back to the same
-        place.
+        Where Stripe does not answer: an empty page that leads back to the same place.
         """
         self.wire.begin()
-        now = int(time.time())
         try:
-            match [int(part) if part.isdecimal() else part for part in (since or "").split()]:
-                case ["at", str(newest), int(created), int(swept)]:
-                    if now - swept < OVERLAP_EVERY:
-                        try:
-                            return self._later(newest, created, swept)
-                        except stripe.InvalidRequestError:  # older than 30 days
-                            pass
-                    return self._back(max(created - OVERLAP, 0), newest, created, None, now)
-                case ["down", int(start), str(newest), int(created), str(last), int(swept)]:
-                    return self._back(start, newest, created, last, swept)
-                case _:
-                    return self._back(0, None, 0, None, now)
+            told, following, more = news.read(self.api, since, int(time.time()))
+            return Page(tuple(self._event(item) for item in told), following, more)
         except (stripe.StripeError, KeyError, TypeError, AttributeError, ValueError):
             return Page((), next=since)
-
-    def _later(self, newest: str, created: int, swept: int) -> Page[Event]:
-        """The page just above the newest event read, oldest first."""
-        listed = self.api.events.list({"ending_before": newest, "limit": LISTED, "types": list(EVENTS)}).to_dict()
-        items = listed["data"]
-        if items:
-            newest, created = items[0]["id"], int(items[0]["created"])
-        told = tuple(self._event(item) for item in reversed(items))
-        return Page(told, next=f"at {newest} {created} {swept}", more=bool(listed["has_more"]))
-
-    def _back(self, start: int, newest: str | None, created: int, last: str | None, swept: int) -> Page[Event]:
-        """One page of a reading from the newest event back to `start`."""
-        asked: stripe.params.EventListParams = {
-            "created": {"gte": start},
-            "limit": LISTED,
-            "types": list(EVENTS),
-        }
-        if last:
-            asked["starting_after"] = last
-        listed = self.api.events.list(asked).to_dict()
-        items = listed["data"]
-        if items and not last:
-            newest, created = items[0]["id"], int(items[0]["created"])
-        if newest is None:
-            return Page((), next=None)
-        told = tuple(self._event(item) for item in reversed(items))
-        if items and listed["has_more"]:
-            return Page(told, next=f"down {start} {newest} {created} {items[-1]['id']} {swept}", more=True)
-        return Page(told, next=f"at {newest} {created} {swept}")
 
     def _event(self, told: Found) -> Event:
         """Raises KeyError, TypeError, AttributeError or ValueError for one that cannot be read."""
@@ -381,7 +334,7 @@ class Stripe:
             return answers.mistake(ours, "no such method in this currency")
         self.wire.begin()
         try:
-            attempt = answers.page(self.api.checkout.sessions.create(page, {"idempotency_key": key}).to_dict())
+            attempt = answers.page(self.api.v1.checkout.sessions.create(page, {"idempotency_key": key}).to_dict())
         except stripe.StripeError as error:
             return answers.refusal(error, ours)
         except (AttributeError, TypeError):
@@ -392,83 +345,13 @@ class Stripe:
         """What Stripe knows, within the time that the call has left."""
         try:
             if theirs:
-                found = self._found(theirs)
+                found = finding.found(self.api, theirs)
                 return None if found is None else answers.attempt(found)
-            return self._search(ours or "")
+            return finding.search(self.api, ours or "")
         except stripe.StripeError as error:
             return answers.unanswered(error, ours, theirs)
         except (KeyError, TypeError, AttributeError, ValueError):
             return answers.unreadable(ours, theirs)
-
-    def _found(self, theirs: str) -> Found | None:
-        """The session, intent or refund of this id; an intent made on a page is given as that page's session."""
-        try:
-            if theirs.startswith("cs_"):
-                return self.api.checkout.sessions.retrieve(theirs, {"expand": SESSION}).to_dict()
-            if theirs.startswith("pi_"):
-                return self._page_of(self.api.payment_intents.retrieve(theirs, {"expand": INTENT}).to_dict())
-            if theirs.startswith(("re_", "pyr_")):
-                return self.api.refunds.retrieve(theirs).to_dict()
-        except stripe.InvalidRequestError as error:
-            if error.http_status != 404:
-                raise
-        return None
-
-    def _page_of(self, intent: Found) -> Found:
-        """A refused intent means nothing while its page is open: the customer may take another card there."""
-        if "page" not in (intent.get("metadata") or {}):
-            return intent
-        listed = self.api.checkout.sessions.list({"payment_intent": intent["id"], "expand": _data(SESSION)}).to_dict()
-        return cast(Found, listed["data"][0]) if listed["data"] else intent
-
-    def _search(self, ours: str) -> Attempt | None:
-        found: list[Attempt] = []
-        for source in (self._searched, self._intents, self._sessions, self._refunds):
-            for item in source(ours, None) if source == self._searched else self._newest(source, ours):
-                if item["object"] == "payment_intent":
-                    item = self._page_of(item)
-                if item.get("mode") != "setup":
-                    found.append(answers.attempt(item))
-            if any(attempt.outcome is Outcome.SUCCEEDED for attempt in found):
-                break
-        return min(found, key=lambda attempt: WEIGHT.index(attempt.outcome), default=None)
-
-    def _searched(self, ours: str, after: str | None) -> list[Found]:
-        if not ours.replace("-", "").replace("_", "").isalnum():
-            return []  # nothing of ours, and not to be put between quotes
-        query = f"metadata['ours']:'{ours}'"
-        try:
-            return self.api.payment_intents.search({"query": query, "expand": _data(INTENT)}).to_dict()["data"]  # type: ignore[no-any-return]
-        except stripe.InvalidRequestError:  # merchants in India have no search
-            return []
-
-    def _newest(self, source: Callable[[str, str | None], list[Found]], ours: str) -> Iterable[Found]:
-        """Those of the newest objects that carry our id, as far back as a key's window reaches."""
-        last = None
-        for _ in range(PAGES):
-            items = source(ours, last)
-            yield from (item for item in items if (item.get("metadata") or {}).get("ours") == ours)
-            if len(items) < LISTED or items[-1]["created"] < time.time() - RECENT:
-                return
-            last = items[-1]["id"]
-
-    def _intents(self, ours: str, after: str | None) -> list[Found]:
-        asked: stripe.params.PaymentIntentListParams = {"limit": LISTED, "expand": _data(INTENT)}
-        if after:
-            asked["starting_after"] = after
-        return cast(list[Found], self.api.payment_intents.list(asked).to_dict()["data"])
-
-    def _sessions(self, ours: str, after: str | None) -> list[Found]:
-        asked: stripe.params.checkout.SessionListParams = {"limit": LISTED, "expand": _data(SESSION)}
-        if after:
-            asked["starting_after"] = after
-        return cast(list[Found], self.api.checkout.sessions.list(asked).to_dict()["data"])
-
-    def _refunds(self, ours: str, after: str | None) -> list[Found]:
-        asked: stripe.params.RefundListParams = {"limit": LISTED}
-        if after:
-            asked["starting_after"] = after
-        return cast(list[Found], self.api.refunds.list(asked).to_dict()["data"])
 
 
 def _order(request: ChargeRequest) -> stripe.params.PaymentIntentCreateParams:
@@ -489,8 +372,3 @@ def _order(request: ChargeRequest) -> stripe.params.PaymentIntentCreateParams:
     if owner := customer or request.payer.profile:
         order["customer"] = owner
     return order
-
-
-def _data(paths: list[str]) -> list[str]:
-    """What to expand, for the items of a list."""
-    return [f"data.{path}" for path in paths]

@@ -264,6 +264,7 @@ class StripeFake:
             "POST refunds": (self._refund, params.RefundCreateParams),
             "GET refunds": (self._list(self.refunds), params.RefundListParams),
             "GET refunds *": (self._one(self.refunds), params.RefundRetrieveParams),
+            "GET account": (lambda given: {"id": ACCOUNT, "object": "account"}, params.AccountRetrieveCurrentParams),
             "GET events": (self._list_events, params.EventListParams),
         }
         words = path.strip("/").split("/")[1:]

@@ -27,6 +27,7 @@ from gateways.contract import (
     SetupRequest,
     SetupState,
     Severity,
+    Unreachable,
 )
 from gateways.registry import load
 from gateways.stripe import Stripe, answers
@@ -76,6 +77,16 @@ def opened(answer: ClientStep | Attempt) -> ClientStep:
 def test_settings_that_cannot_work_are_refused(wrong: dict[str, str]) -> None:
     with pytest.raises(ValueError):
         load("stripe", {"webhook_secret": "whsec_1", "account": "acct_1", "live": "", **wrong})
+
+
+def test_a_key_says_whose_it_is(rehearsal: StripeRehearsal) -> None:
+    adapter = rehearsal.adapter()
+    assert isinstance(adapter, Stripe)
+    assert adapter.account_of_key() == ACCOUNT
+    for wrong in (rehearsal.wrong_keys(), rehearsal.nowhere()):
+        assert isinstance(wrong, Stripe)
+        with pytest.raises(Unreachable):
+            wrong.account_of_key()
 
 
 def test_no_secret_is_in_what_an_adapter_shows_of_itself(gateway: Gateway) -> None:
@@ -221,6 +232,16 @@ def test_what_was_refused_on_an_open_page_is_not_refused(stripe_fake: StripeFake
         assert found
         assert (found.outcome, found.theirs, found.ours) == (Outcome.ACTION_REQUIRED, step.theirs, "o1")
         assert found.raw["decline_code"] == "insufficient_funds"
+
+
+def test_a_refused_intent_whose_page_is_not_listed_yet_is_unknown(stripe_fake: StripeFake, gateway: Gateway) -> None:
+    step = opened(gateway.begin_payment(payment(), key="k1"))
+    stripe_fake.press(step.url, "pay", "no_funds")
+    (intent,) = stripe_fake.intents
+    stripe_fake.sessions.clear()
+    found = gateway.lookup(theirs=intent)
+    assert found
+    assert found.outcome is Outcome.UNKNOWN
 
 
 def test_a_payment_on_a_page_is_refunded_by_the_pages_reference(stripe_fake: StripeFake, gateway: Gateway) -> None:
@@ -462,8 +483,3 @@ def test_where_the_newest_event_read_is_forgotten_the_day_before_it_is_read_agai
 def test_a_position_that_cannot_be_read_starts_over(stripe_fake: StripeFake, gateway: Gateway, since: str) -> None:
     stripe_fake._emit("payout.paid", {"id": "po_1"})
     assert len(read(gateway, since)[0]) == 1
-
-
-def test_it_is_the_official_library_that_asks(gateway: Gateway) -> None:
-    assert isinstance(gateway, Stripe)
-    assert type(gateway.api).__module__.startswith("stripe.")
