@@ -167,6 +167,8 @@ class Stripe:
             theirs = self.api.v1.payment_intents.create(order, {"idempotency_key": f"{key}-create"}).id
         except stripe.StripeError as error:
             return answers.refusal(error, request.ours)
+        except (AttributeError, TypeError):
+            return answers.unreadable(request.ours)
         confirm: stripe.params.PaymentIntentConfirmParams = {"expand": INTENT}
         if request.initiator is Initiator.CUSTOMER and request.return_url:
             confirm["return_url"] = request.return_url
@@ -253,7 +255,7 @@ class Stripe:
         method = token.rpartition("/")[2]
         try:
             try:
-                self.api.v1.payment_methods.detach(method, {}, {"idempotency_key": key})
+                _ = self.api.v1.payment_methods.detach(method, {}, {"idempotency_key": key}).id
             except stripe.InvalidRequestError as error:
                 if error.http_status == 404:
                     return

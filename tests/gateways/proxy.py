@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 FAULTS = ("drop_before", "drop_after", "reset_before", "reset_after", "error_before", "error_after", "delay", "garbage",
-          "half")  # fmt: skip
+          "nothing", "half")  # fmt: skip
 DELAY = 0.8  # seconds
 
 
@@ -68,6 +68,8 @@ class Proxy:
                     time.sleep(DELAY)
                 if fault == "garbage":
                     return self._send(200, b"<html>You are not connected to the Internet</html>")
+                if fault == "nothing":
+                    return self._send(200, b"{}")
                 return self._send(status, answer, part=2 if fault == "half" else 1)
 
             def _forward(self, body: bytes) -> tuple[int, bytes]:
