@@ -182,12 +182,15 @@ def _prove(row: SignIn, *, by: history.Actor, now: datetime, settings: Settings)
 
     Where enrolment is open they see what was sent to that address: its groups let them in, but for whom they put out.
     """
+    is_new = people.person_by_email(row.email) is None
     person: Person = people.make_person(row.email, by=by, now=now, name=row.name)
     if settings.enrolment == settings_of.OPEN:
-        sent = Letter.select(Letter.group).where(Letter.kind == sending.KIND, Letter.to == row.email)
-        theirs = Customer.select(Customer.id).where(fn.LOWER(Customer.email) == row.email)
-        groups = BillingGroup.select().where(BillingGroup.id.in_(sent) | BillingGroup.customer.in_(theirs))
-        for group in groups:
+        theirs = BillingGroup.customer.in_(Customer.select(Customer.id).where(fn.LOWER(Customer.email) == row.email))
+        if is_new:  # sending makes whom we know a member at once, and a look at every letter is dear
+            theirs |= BillingGroup.id.in_(
+                Letter.select(Letter.group).where(Letter.kind == sending.KIND, Letter.to == row.email)
+            )
+        for group in BillingGroup.select().where(theirs):
             id = insert_once(Membership, person=person, group=group, role=Membership.PAY, created_at=now)
             if id:
                 history.note("membership", id, "member_made", by=person, now=now, role=Membership.PAY)
