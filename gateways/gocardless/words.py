@@ -2,6 +2,7 @@
 
 https://developer.gocardless.com/api-reference/ (version 2015-07-06). Limits are those of a new account
 (https://support.gocardless.com/hc/en-gb/articles/115000309245-Transaction-limits); they can be raised for a merchant.
+Of US dollars only the least was found published; the most is set like that of other dollars.
 """
 
 from __future__ import annotations

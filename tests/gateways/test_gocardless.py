@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import gateways.gocardless as adapter
+from blueprints.hooks import MOST_BYTES
 from gateways.contract import (
     Attempt,
     BadSignature,
@@ -289,6 +290,15 @@ def test_one_webhook_tells_many_things(gocardless: FakeGoCardless) -> None:
     ]
     assert events[0].ours == "o1"
     assert {(event.account, event.live) for event in events} == {(CREDITOR, False)}
+
+
+def test_a_full_webhook_is_read_and_fits_what_the_portal_takes(gocardless: FakeGoCardless) -> None:
+    for _ in range(125):
+        sent(gocardless, ("confirmed", ""))
+    told = list(gocardless.books.things["events"].values())
+    body = json.dumps({"events": told, "meta": {"webhook_id": "WB1"}}, indent=2).encode()
+    assert len(gocardless.gateway().events(body, sign(body))) == len(told) == 250
+    assert len(body) < MOST_BYTES
 
 
 def test_an_event_without_a_zone_is_not_believed(gocardless: FakeGoCardless) -> None:
