@@ -259,8 +259,8 @@ class GoCardless:
         try:
             try:
                 wire.act(MANDATES, "cancel", token, key)
-            except Refused as no:
-                if no.status == 404:
+            except (Refused, Conflict) as no:
+                if isinstance(no, Refused) and no.status == 404:
                     return
                 if wire.get(MANDATES, token)["status"] not in USELESS_MANDATES:
                     raise
@@ -339,7 +339,7 @@ class GoCardless:
         except Conflict as conflict:
             if conflict.first is None:
                 raise
-            flow = wire.act(FLOWS, "initialise", conflict.first, f"page of {made['id']} again")
+            flow = wire.act(FLOWS, "initialise", conflict.first)
         ends = min(instant(flow["expires_at"]), instant(made["created_at"]) + PAGE_LIFE)
         return ClientStep(made["id"], str(flow["authorisation_url"]), ends)
 

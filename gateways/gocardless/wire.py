@@ -90,9 +90,9 @@ class Wire:
         headers = {"Idempotency-Key": key}
         return self._order(lambda: service(self._api, *ONCE).create(params=dict(order), headers=headers))
 
-    def act(self, service: Any, action: str, identity: str, key: str) -> Found:
-        """Have something done to an object: `cancel`, `initialise`."""
-        headers = {"Idempotency-Key": key}
+    def act(self, service: Any, action: str, identity: str, key: str | None = None) -> Found:
+        """Have something done to an object: `cancel`, `initialise`. Without a key the library makes one each time."""
+        headers = {"Idempotency-Key": key} if key else {}
         return self._order(lambda: getattr(service(self._api, *ONCE), action)(identity, headers=headers))
 
     def _order(self, call: Callable[[], Any]) -> Found:

@@ -44,12 +44,17 @@ class Books:
 
     def create(self, kind: str, given: Thing, key: str) -> Thing:
         """Keys are compared alone, and before anything else: a second order under one is a conflict, never a double."""
-        if first := self.keys.get((kind, key)):
-            raise No(409, "invalid_state", reason="idempotent_creation_conflict",
-                     links={"conflicting_resource_id": first})  # fmt: skip
+        self.use_key(kind, key)
         made: Thing = getattr(self, f"_create_{kind}")(given)
         self.keys[kind, key] = made["id"]
         return made
+
+    def use_key(self, place: str, key: str, id: str = "") -> None:
+        if first := self.keys.get((place, key)):
+            links = {"conflicting_resource_id": first}
+            raise No(409, "invalid_state", reason="idempotent_creation_conflict", links=links)
+        if id:
+            self.keys[place, key] = id
 
     def get(self, kind: str, id: str) -> Thing:
         if id not in self.things[kind]:

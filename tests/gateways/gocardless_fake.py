@@ -159,6 +159,7 @@ class FakeGoCardless:
             return 200, {kind: self.books.get(kind, rest[0])}
         if not rest:
             return 201, {kind: self.books.create(kind, json.loads(body)[kind], handler.headers["Idempotency-Key"])}
+        self.books.use_key(asked.path, handler.headers["Idempotency-Key"], rest[0])
         if rest[2] == "initialise":
             return 200, {kind: {**self.books.get(kind, rest[0]), "session_token": "fresh"}}
         assert rest[1:] == ["actions", "cancel"]

@@ -198,7 +198,8 @@ def test_a_question_nobody_answered_is_no_answer(gocardless: FakeGoCardless, tro
     gocardless.trouble(trouble)
     with pytest.raises(Unreachable):
         gateway.detach(token, key="k2")
-    gateway.detach(token, key="k3")
+    gateway.detach(token, key="k2")
+    assert gocardless.books.things["mandates"][token]["status"] == "cancelled"
     setup = gateway.lookup_setup(theirs=step.theirs)
     assert isinstance(setup, Setup)
     assert setup.state is SetupState.STORED
