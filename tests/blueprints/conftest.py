@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,10 +10,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from jinja2.bccache import Bucket, BytecodeCache
+from werkzeug.routing import Rule
 
 import portal
 from billing import connections, dates, history, links, settings
-from blueprints import waiting
+from blueprints import assets, waiting
 from environ import Environ
 from models import Connection
 from tests.browser import Browser
@@ -38,6 +41,48 @@ def clock(now: datetime, monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
+class Compiled(BytecodeCache):
+    """What Jinja made of each template, kept over the tests of a process: it is the same for every app."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.made:
+            bucket.bytecode_from_string(self.made[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.made[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
+
+
+@pytest.fixture(scope="session")
+def quick_routes() -> Iterator[None]:
+    """Werkzeug writes and compiles two functions for each route of each app: here once, for the routes are the same."""
+    make = Rule._compile_builder
+    made: dict[tuple[Any, ...], Any] = {}
+
+    def kept(rule: Rule, append_unknown: bool = True) -> Any:
+        key = (rule.rule, rule.endpoint, repr(rule.defaults), append_unknown)
+        if key not in made:
+            made[key] = make(rule, append_unknown)
+        return made[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", kept)
+        yield
+
+
+@pytest.fixture(scope="session")
+def static_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The static files, squeezed once: each app finds them in its folder."""
+    folder = tmp_path_factory.mktemp("static")
+    assets.build(folder)
+    return folder / "static"
+
+
 @pytest.fixture
 def counted_in() -> tuple[str, dict[str, Any]]:
     """Where limits are counted: in memory, for this test alone."""
@@ -46,7 +91,13 @@ def counted_in() -> tuple[str, dict[str, Any]]:
 
 @pytest.fixture
 def app(
-    cast: Cast, env: Environ, clock: Clock, counted_in: tuple[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    cast: Cast,
+    env: Environ,
+    clock: Clock,
+    counted_in: tuple[str, dict[str, Any]],
+    static_files: Path,
+    quick_routes: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Flask:
     monkeypatch.setattr(queue, "for_limits", lambda env: counted_in)
     links.configure(env)
@@ -56,7 +107,10 @@ def app(
         by=history.COMMAND,
         now=clock.now,
     )
-    return portal.create_app(env)
+    shutil.copytree(static_files, env.home / "static", dirs_exist_ok=True)
+    app = portal.create_app(env)
+    app.jinja_env.bytecode_cache = COMPILED
+    return app
 
 
 @pytest.fixture
