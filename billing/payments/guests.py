@@ -283,7 +283,8 @@ def declined(payment: Payment, now: datetime) -> list[int | None]:
     rounds = list(Attention.select().where(Attention.kind == CARD_TESTING).order_by(Attention.id))
     if rounds and rounds[-1].settled_at is None:
         return []
-    since = max([now - BURST_WITHIN, *(closed.settled_at for closed in rounds[-1:])])
+    # Opened "later" than now: the clock went back since, and what was refused before that counts again.
+    since = max([now - BURST_WITHIN, *(last.settled_at for last in rounds[-1:] if last.settled_at <= now)])
     refused = Payment.select().where(
         Payment.came_by != Payment.PORTAL,
         Payment.created_at > now - LONGEST_LIFE,

@@ -179,14 +179,16 @@ def index() -> Response:
 
 @bp.get("/portal")
 @require_staff
+@require_proof
 def edit_portal() -> Response:
     return _portal(PortalForm(formdata=None, data=vars(g.settings)))
 
 
 @bp.post("/portal")
 @require_staff
+@require_proof
 def update_portal() -> Response:
-    """An unticked box is a switch that is off."""
+    """An unticked box is a switch that is off. Who gets in, and by what, is among them: hence the proof."""
     form = PortalForm()
     if not form.validate():
         return _portal(form, status=422)

@@ -286,6 +286,17 @@ def test_opened_again_by_staff_the_count_begins_anew(road: Road, invoice: Invoic
     assert [letter.kind for letter in Letter.select()].count("guests_closed") == 2
 
 
+def test_a_clock_that_went_back_leaves_the_guard_awake(road: Road, invoice: Invoice) -> None:
+    refused_before(road, 9, minutes=5)
+    with_card(road, press(road, invoice), "stolen")
+    attention.settle(Attention.get().id, by=road.cast.root, now=road.clock.now + timedelta(hours=2))
+
+    refused_before(road, 9, minutes=0)
+    with_card(road, press(road, invoice), "stolen")
+
+    assert guests.is_closed()
+
+
 # --- Letters ----------------------------------------------------------------------------------------------------------
 
 
