@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from ipaddress import IPv6Address
 from typing import Any, TypeVar, cast
 
 from flask import Flask, Response, g, request
@@ -15,11 +16,19 @@ from limits.storage import MemoryStorage
 
 View = TypeVar("View", bound=Callable[..., Any])
 
+NETWORK = len("2001:0db8:0000:0000")  # of an IPv6 address written out: its /64
+
 
 def caller() -> str:
     """The caller's IP address; behind PORTAL_PROXIES the one our proxy saw. An IPv6 network (/64) counts as one."""
     address = request.remote_addr or "nobody"
-    return ":".join(address.split(":")[:4]) if ":" in address else address
+    if ":" not in address:
+        return address
+    try:
+        known = IPv6Address(address)
+    except ValueError:
+        return address
+    return str(known.ipv4_mapped or known.exploded[:NETWORK])
 
 
 def this_address() -> str:

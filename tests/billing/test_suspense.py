@@ -11,6 +11,8 @@ import database
 from billing import dossiers, history, inbox, payments, settings, suspense
 from billing.payments import guests, listing
 from billing.suspense import NotMatched
+from gateways.contract import Attempt as Told
+from gateways.contract import Outcome
 from models import Allocation, Attention, BillingGroup, History, Invoice, LedgerLine, Payment
 from money import Money
 from tests.billing.payments.conftest import Road, road
@@ -102,6 +104,53 @@ def test_what_came_in_counts_it(road: Road) -> None:
     received(road)
     from_today = payments.page(listing.everything(), after="", before="", now=road.clock.now, settings=settings.load())
     assert len(from_today.rows) == 1
+
+
+@pytest.mark.parametrize("taken", [4000, 7000])
+def test_what_was_really_taken_waits_and_all_of_it_is_matched(road: Road, taken: int) -> None:
+    payment = sent(road)
+    told = Told(Outcome.SUCCEEDED, theirs=road.attempt(payment).theirs, amount=taken, currency="EUR", fee=30)
+    payment = payments.apply_outcome(road.attempt(payment), told, now=road.clock.now)
+    assert (payment.captured, payment.refundable, payment.suspense) == (taken, taken, taken)
+    assert sorted(open_items()) == ["captured_differs", "suspense"]
+    books_agree()
+
+    match(road, payment, group=road.cast.acme)
+    assert fresh(road.cast.acme).credit == taken
+    books_agree()
+
+
+def test_another_currency_than_was_asked_for_is_nobodys_to_match(road: Road) -> None:
+    payment = sent(road)
+    told = Told(Outcome.SUCCEEDED, theirs=road.attempt(payment).theirs, amount=5000, currency="USD", fee=30)
+    payment = payments.apply_outcome(road.attempt(payment), told, now=road.clock.now)
+    assert (payment.state, payment.captured, payment.suspense) == (Payment.PAID, 0, 0)
+    assert open_items() == ["captured_differs"]
+    with pytest.raises(NotMatched):
+        match(road, payment, group=road.cast.acme)
+    books_agree()
+
+
+def test_taken_after_it_was_refused_it_waits_all_the_same(road: Road) -> None:
+    payment = sent(road)
+    attempt = road.attempt(payment)
+    payments.apply_outcome(attempt, Told(Outcome.DECLINED, theirs=attempt.theirs), now=road.clock.now)
+    for _ in range(2):
+        payment = payments.apply_outcome(
+            attempt, Told(Outcome.SUCCEEDED, theirs=attempt.theirs, amount=5000, currency="EUR"), now=road.clock.now
+        )
+    assert (payment.state, payment.suspense) == (Payment.PAID, 5000)
+    assert open_items() == ["suspense"]
+    books_agree()
+
+
+def test_told_again_after_it_was_matched_nothing_moves(road: Road) -> None:
+    payment, invoice = received(road), bill(road.cast.acme, 5000, now=road.clock.now)
+    match(road, payment, invoice=invoice)
+    for outcome in (Outcome.SUCCEEDED, Outcome.DECLINED, Outcome.PROCESSING, Outcome.CANCELLED):
+        payments.apply_outcome(road.attempt(payment), Told(outcome, amount=5000, currency="EUR"), now=road.clock.now)
+    assert (fresh(payment).state, fresh(payment).suspense, fresh(invoice).open) == (Payment.PAID, 0, 0)
+    books_agree()
 
 
 # --- Matched ----------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from flask import Flask
 from redis import Redis
 
 import portal
+from blueprints import throttles
 from blueprints.throttles import limiter
 from environ import Environ
 from tests.browser import Browser
@@ -109,3 +110,19 @@ def test_a_hung_redis_costs_less_than_a_second(server: Server, app: Flask) -> No
         assert time.monotonic() - began < 2
     finally:
         subprocess.run(["kill", "-CONT", str(server.process.pid)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:aaaa::1", "2001:0db8:0001:0002"),
+        ("2001:db8::aaaa:1:2:3", "2001:0db8:0000:0000"),  # written short, it is the same network as the next
+        ("2001:db8::bbbb:4:5:6", "2001:0db8:0000:0000"),
+        ("unknown:address", "unknown:address"),
+    ],
+)
+def test_an_ipv6_network_is_one_caller_however_it_is_written(app: Flask, address: str, counted: str) -> None:
+    with app.test_request_context(environ_base={"REMOTE_ADDR": address}):
+        assert throttles.caller() == counted
