@@ -5,7 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from billing import history
 from models import Attention, Staff, Table
+
+# Settled by what staff decide there, and by nothing else: whoever puts these away has left money or somebody waiting.
+BY_DECISION = ("unknown_payment", "suspense", "refund_unknown", "access_request")
 
 
 def tell(kind: str, subject: Table, *, now: datetime, cause: str | None = None, **details: Any) -> None:
@@ -21,9 +25,10 @@ def tell(kind: str, subject: Table, *, now: datetime, cause: str | None = None, 
     ).on_conflict_ignore().execute()
 
 
-def settle(id: int, *, by: Staff | None, now: datetime) -> bool:
+def settle(id: int, *, by: Staff | history.Actor | None, now: datetime) -> bool:
+    """Put something away; whether it was open."""
     changed: int = (
-        Attention.update(settled_at=now, settled_by=by.id if by else None)
+        Attention.update(settled_at=now, settled_by=history.staff_id(by) if by else None)
         .where(Attention.id == id, Attention.settled_at.is_null())
         .execute()
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from peewee import JOIN
 
+from billing import attention
 from models import (
     AccessRequest,
     Attention,
@@ -53,6 +54,11 @@ class Item:
     details: dict[str, Any]
     settled_at: datetime | None = None
     settled_by: str = ""
+
+    @property
+    def wants_decision(self) -> bool:
+        """Whether it is settled only by deciding: nobody can put it away as done."""
+        return self.kind in attention.BY_DECISION
 
 
 @dataclass(frozen=True)

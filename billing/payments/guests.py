@@ -272,6 +272,15 @@ def is_closed() -> bool:
     return bool(Attention.select().where(Attention.kind == CARD_TESTING, Attention.settled_at.is_null()).exists())
 
 
+def open_again(closing: Attention, *, by: Staff | history.Actor, now: datetime) -> bool:
+    """Staff open what card testing closed; whether it was closed. Counting begins anew."""
+    with transaction():
+        opened = attention.settle(closing.id, by=by, now=now)
+        if opened:
+            history.note(closing.subject_kind, closing.subject_id, "guests_opened", by=by, now=now)
+        return opened
+
+
 def declined(payment: Payment, now: datetime) -> list[int | None]:
     """A payment was refused. Of guests so many within the hour close both ways; the letters to staff that owes.
 

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, abort, g, request, url_for
 
 import theming
 from billing import attention, inbox
+from billing.payments import guests
 from blueprints import guards, respond
 from blueprints.guards import require_staff
 from models import Attention
@@ -34,8 +35,14 @@ def index() -> Response:
 @require_staff
 def update(id: int) -> Response:
     """Done: it leaves the list and stays in the record. Pressed twice, it is done once."""
-    if id >= 2**31 or not Attention.select().where(Attention.id == id).exists():
+    row = Attention.get_or_none(Attention.id == id) if id < 2**31 else None
+    if row is None:
         abort(404)
-    attention.settle(id, by=g.staff, now=g.now)
+    if row.kind in attention.BY_DECISION:
+        return respond.refused(409, theming.gettext("This waits for a decision: decide it, and it leaves the list."))
+    if row.kind == guests.CARD_TESTING:
+        guests.open_again(row, by=guards.actor(), now=g.now)
+    else:
+        attention.settle(id, by=g.staff, now=g.now)
     guards.tell("good", theming.gettext("Done."))
     return respond.see_other("admin_attention.index")
