@@ -184,7 +184,11 @@ def test_the_sign_in_page_knows_the_invoice_that_led_there(visitor: Browser, inv
 
 def test_who_has_no_company_is_told_and_may_ask(lost: Browser, invoice: Invoice, cast: Cast) -> None:
     assert lost.get("/").headers["Location"] == "/welcome"
-    assert "We know no account for this address." in lost.get("/welcome").text
+    page = lost.get("/welcome").text
+    assert "We know no account for this address." in page
+    assert 'href="/account/sign-in"' in page
+    for path in ("/invoices", "/payments", "/payment-methods", "/account"):
+        assert f'href="{path}"' not in page, "it would only lead back here"
 
     lost.post("/welcome", {"number": " 2026-0142 "})
 

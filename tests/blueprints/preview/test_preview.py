@@ -76,6 +76,13 @@ def plain(text: str) -> str:
     return TOKENS.sub(r'\1""', text)
 
 
+def test_it_lists_no_browsers(look: Browser) -> None:
+    page = look.get("/account/sign-in").text
+
+    assert "Nowhere just now." in page
+    assert "sessions-caption" not in page, "an empty table says nothing"
+
+
 def test_a_fragment_is_the_customers_too_and_bears_no_banner(look: Browser, ada: Browser, invoice: Invoice) -> None:
     there = {"HX-Target": "div#invoices"}
     looked, seen = (who.get("/invoices", htmx=True, headers=there) for who in (look, ada))
