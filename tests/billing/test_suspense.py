@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import database
-from billing import dossiers, history, inbox, payments, settings, suspense
+from billing import dossiers, history, inbox, ledger, payments, settings, suspense
 from billing.payments import guests, listing
 from billing.suspense import NotMatched
 from gateways.contract import Attempt as Told
@@ -117,6 +117,7 @@ def test_what_was_really_taken_waits_and_all_of_it_is_matched(road: Road, taken:
 
     match(road, payment, group=road.cast.acme)
     assert fresh(road.cast.acme).credit == taken
+    assert ledger.wrong_payments() == []
     books_agree()
 
 
