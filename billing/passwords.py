@@ -152,6 +152,7 @@ def _count(
     if who is not None and locks:
         sessions.end_all(who, now=now, by=by, because=sessions.LOCKED)
         return _tell(who, "locked", now)
+    SignIn.update(replaced_at=now).where(SignIn.id == 0).execute()
     Session.update(ended_at=now).where(Session.id == 0).execute()
     Letter.update(not_before=now).where(Letter.id == 0).execute()
     return None

@@ -17,7 +17,7 @@ from peewee import JOIN, ModelSelect
 
 from billing import devices, history, prepared
 from database import transaction
-from models import BillingGroup, Customer, Person, Session, Staff
+from models import BillingGroup, Customer, Person, Session, SignIn, Staff
 from records import SessionView
 
 TOKEN_BYTES = 32
@@ -234,9 +234,18 @@ def end_all(
     by: history.Actor | None = None,
     because: str = ELSEWHERE,
 ) -> int:
-    """End every session of somebody, previews too, this one perhaps excepted; how many ended."""
+    """End every session of somebody, previews too, this one perhaps excepted; how many ended.
+
+    A change of address that one of them asked for is off: a thief's would outlive the cookie it was asked with.
+    """
     theirs = Session.person == who if isinstance(who, Person) else Session.staff == who
     with transaction():
+        SignIn.update(replaced_at=now).where(
+            SignIn.person == (who.id if isinstance(who, Person) else 0),
+            SignIn.purpose == SignIn.EMAIL,
+            SignIn.used_at.is_null(),
+            SignIn.replaced_at.is_null(),
+        ).execute()
         ended = (
             Session.update(ended_at=now, ended_because=because)
             .where(theirs, Session.ended_at.is_null(), Session.id != (but.id if but else 0))

@@ -365,6 +365,31 @@ def test_a_new_address_is_taken_when_its_link_is_used(cast: Cast, now: datetime)
     assert "email_changed" in kinds()
 
 
+@pytest.mark.parametrize("how", ["password", "temporary", "everywhere", "locked"])
+def test_a_change_of_address_ends_with_the_sessions_it_may_have_been_asked_in(
+    cast: Cast, now: datetime, how: str
+) -> None:
+    set_to(now, allow_manage_emails=True)
+    people.ask_new_email(cast.ada, EVE, by=cast.ada, now=now, settings=settings.load())
+    thiefs = newest("email")
+
+    if how == "password":
+        sign_ins.ask_reset(cast.ada, by=cast.ada, now=now, settings=settings.load())
+        confirm(newest("reset"), now)
+    elif how == "temporary":
+        passwords.mail_temporary(cast.ada, by=cast.root, now=now)
+    elif how == "everywhere":
+        sessions.end_all(cast.ada, now=now, by=history.COMMAND)
+    else:
+        for _ in range(passwords.LOCK_AFTER):
+            passwords.failed(cast.ada, by=VISITOR, now=now)
+        passwords.unlock(Person.get_by_id(cast.ada.id), by=cast.root, now=now)
+
+    with pytest.raises(LinkUnusable):
+        confirm(thiefs, now, "")
+    assert Person.get_by_id(cast.ada.id).email == "ada@acme.example"
+
+
 def test_an_address_that_became_somebody_elses_is_not_taken(cast: Cast, now: datetime) -> None:
     set_to(now, allow_manage_emails=True)
     people.ask_new_email(cast.ada, EVE, by=cast.ada, now=now, settings=settings.load())
