@@ -53,7 +53,7 @@ def asked_of(typed: Mapping[str, str]) -> str:
     try:
         email = people.fold(email)
     except ValueError:
-        email = email.strip().lower()
+        email = people.fold_user_id(email)
     return hashlib.sha256(email.encode()).hexdigest()[:32]
 
 

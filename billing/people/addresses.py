@@ -13,11 +13,11 @@ LONGEST_NAME = 120  # characters of somebody's name
 def fold(email: str) -> str:
     """An address as we keep and compare it: no space around it, lower case, the domain in its ASCII form (IDNA 2008).
 
-    Whole local parts are folded too: RFC 5321 lets a host tell `Ada` from `ada`, no mail service does. Raises
-    ValueError where it cannot be an address at all.
+    Whole local parts are folded too: RFC 5321 lets a host tell `Ada` from `ada`, no mail service does. Signs that
+    nobody sees, or that turn the others round, are in none. Raises ValueError where it cannot be an address at all.
     """
     local, at, domain = email.strip().lower().rpartition("@")
-    if not at or not local or not domain or any(ord(mark) < 33 or mark in '@,;<>()[]"\\' for mark in local):
+    if not at or not local or not domain or any(mark in ' @,;<>()[]"\\' or not mark.isprintable() for mark in local):
         raise ValueError("not an e-mail address")
     try:
         domain = idna.encode(domain.rstrip("."), uts46=True).decode("ascii")

@@ -45,6 +45,7 @@ def test_an_address_is_kept_in_one_form(typed: str, folded: str) -> None:
     [
         *("", "ada", "@acme.example", "ada@", "ada@acme", "ada smith@acme.example", "ada@acme..example"),
         *("a@b@acme.example", "ada@acme.example, vic@acme.example", "ada@acme.example\nBcc: all@acme.example"),
+        *("ad\u200ba@acme.example", "\u202eada@acme.example", "ada\x7f@acme.example"),
         *("<ada@acme.example>", "ada\x00@acme.example", f"{'a' * 250}@acme.example", "ada@-.example"),
     ],
 )

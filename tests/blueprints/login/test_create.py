@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from blueprints.asking import asked_of
 from models import Letter, Session, SignIn
 from tests.browser import Browser
 from tests.cast import Cast
@@ -119,3 +120,8 @@ def test_htmx_is_led_to_the_page_that_follows(visitor: Browser) -> None:
 
     assert answer.status_code == 200
     assert answer.headers["HX-Redirect"].startswith("/sign-in/code?asked=")
+
+
+def test_a_user_id_is_one_name_to_the_throttle_however_it_is_typed() -> None:
+    keys = {asked_of({"email": typed}) for typed in ("vic.larsen", " Vic.Larsen", "\uff56ic.larsen")}
+    assert len(keys) == 1
