@@ -11,12 +11,15 @@ from babel.dates import get_month_names
 from flask import Flask, g, request
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFProtect
-from wtforms import Field, ValidationError
+from werkzeug.datastructures import MultiDict
+from wtforms import Field, FileField, ValidationError
 from wtforms.csrf.core import CSRF
 from wtforms.widgets import TextInput
 
 import theming
 from blueprints import cookies
+
+SUBMITS = {"POST", "PUT", "PATCH", "DELETE"}
 
 
 class Protection(CSRFProtect):  # type: ignore[misc]
@@ -27,7 +30,7 @@ class Protection(CSRFProtect):  # type: ignore[misc]
         app.config.update(
             WTF_CSRF_FIELD_NAME="csrf_token",
             WTF_CSRF_HEADERS=["X-CSRFToken"],
-            WTF_CSRF_METHODS={"POST", "PUT", "PATCH", "DELETE"},
+            WTF_CSRF_METHODS=SUBMITS,
         )
         app.before_request(lambda: self.protect(apply_exemptions=True))
 
@@ -67,6 +70,20 @@ class Form(FlaskForm):  # type: ignore[misc]
 
     class Meta(FlaskForm.Meta):  # type: ignore[misc]
         csrf_class = FormToken
+
+        def wrap_formdata(self, form: Any, formdata: Any) -> Any:
+            """Text where a field takes text, files where it takes files: anything else in their place is nothing."""
+            if formdata is None or isinstance(formdata, MultiDict):
+                return formdata
+            if request.method not in SUBMITS:
+                return None
+            files = [field.name for field in form if isinstance(field, FileField)]
+            if not files:
+                return request.form
+            given: MultiDict[str, Any] = MultiDict(request.form)
+            for name in files:
+                given.setlist(name, request.files.getlist(name))
+            return given
 
         def get_translations(self, form: Any) -> Any:
             return Words()
