@@ -9,12 +9,12 @@ from wtforms import BooleanField, EmailField, IntegerField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
 import theming
-from billing import invoices, letters, sending
+from billing import access, invoices, letters, sending
 from billing.sending import NotSendable, SentBefore
 from blueprints import guards, respond
 from blueprints.forms import Form, mark
 from blueprints.guards import require_staff
-from models import Invoice, Letter
+from models import Invoice, Letter, Person
 
 bp = Blueprint("admin_letters", __name__, url_prefix="/admin")
 
@@ -77,9 +77,7 @@ def create(number: str) -> Response:
         if refusal.code == "bad_email":
             form.email.errors = [NOT_AN_ADDRESS]
         return _page(invoice, form, status=422)
-    guards.tell(
-        "good", theming.gettext("On its way to %(email)s, who may now sign in and pay.", email=sent.person.email)
-    )
+    guards.tell(*_sent(sent.person, invoice))
     return respond.see_other("admin_invoices.show", number=number)
 
 
@@ -104,6 +102,23 @@ def _find(number: str) -> Invoice:
     if invoice is None:
         abort(404)
     return invoice
+
+
+def _sent(person: Person, invoice: Invoice) -> tuple[str, str]:
+    """What to say of a letter that is on its way: whether its reader can sign in for that account."""
+    email = person.email
+    if not g.settings.portal_enabled:
+        return "warn", theming.gettext("On its way to %(email)s. The portal is off: nobody can sign in.", email=email)
+    if access.role_in(access.groups(person, g.now, g.settings), invoice.group_id) is None:
+        return "warn", theming.gettext(
+            "On its way to %(email)s, who was removed from this account and does not see it until they are put back.",
+            email=email,
+        )
+    if access.is_locked(person, g.now, g.settings):
+        return "warn", theming.gettext(
+            "On its way to %(email)s, who is locked out and cannot sign in until unlocked.", email=email
+        )
+    return "good", theming.gettext("On its way to %(email)s, who may now sign in and pay.", email=email)
 
 
 def _page(invoice: Invoice, form: SendForm, *, status: int = 200) -> Response:

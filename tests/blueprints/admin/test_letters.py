@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 import theming
 from billing import letters, links, settings
 from mail.letters import LETTERS as KINDS
-from models import Customer, Invoice, Letter, Membership, SignIn
+from models import Customer, Invoice, Letter, Membership, Person, SignIn
 from tests.bills import bill
 from tests.browser import Browser
 from tests.cast import Cast
@@ -30,6 +30,22 @@ def test_it_is_sent_and_the_page_says_so(root: Browser, invoice: Invoice) -> Non
     assert "On its way to new@acme.example" in root.follow().text
     assert Letter.get().to == "new@acme.example"
     assert Membership.select().count() == 4
+
+
+def test_it_says_where_its_reader_cannot_sign_in(root: Browser, cast: Cast, invoice: Invoice, now: datetime) -> None:
+    def told(email: str) -> str:
+        assert root.post(LETTERS, {"email": email, "nth": str(Letter.select().count())}).status_code == 303
+        page = root.follow().text
+        assert f"On its way to {email}" in page
+        assert "may now sign in" not in page
+        return page
+
+    Membership.update(removed_at=now).where(Membership.person == cast.vic).execute()
+    assert "was removed from this account" in told("vic@acme.example")
+    Person.update(locked_at=now).where(Person.id == cast.ada.id).execute()
+    assert "is locked out" in told("ada@acme.example")
+    settings.save({"portal_enabled": False}, by=cast.root, now=now)
+    assert "The portal is off" in told("new@acme.example")
 
 
 def test_a_double_press_sends_one_letter(root: Browser, invoice: Invoice) -> None:
