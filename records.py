@@ -242,6 +242,7 @@ class PaymentView:
     guest_name: str = ""  # who paid without an account, as they wrote it; as is:
     guest_email: str = ""
     written: str = ""  # the reference they wrote on the payment form
+    refunds: tuple[RefundView, ...] = ()  # what went back of it, told to who paid without an account
 
 
 @dataclass(frozen=True)
@@ -306,6 +307,7 @@ class RefundView:
     amount: Money
     on: date
     payment: str  # the reference of what was paid: P-7K3M-92
+    moving: bool = False  # the bank still has it
 
 
 @dataclass(frozen=True)

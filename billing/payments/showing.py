@@ -23,9 +23,10 @@ from models import (
     Payment,
     PaymentMethod,
     Person,
+    Refund,
 )
 from money import BadAmount, Money, parse
-from records import AllocationView, BadgeView, MethodView, PaymentView
+from records import AllocationView, BadgeView, MethodView, PaymentView, RefundView
 
 PAGE = 50
 
@@ -116,6 +117,7 @@ def view_for_guest(payment: Payment, *, url: str, now: datetime, settings: Setti
         payer="",
         customer="",
         pdf_url="",
+        refunds=_refunds(payment, settings),
     )
 
 
@@ -235,6 +237,21 @@ def _allocations(ids: list[int], today: date, hide_future: bool) -> dict[int, li
         url = "" if hide_future and issued_on > today else f"/invoices/{address}"
         found.setdefault(payment, []).append(AllocationView(number, address, Money(amount, currency), url))
     return found
+
+
+def _refunds(payment: Payment, settings: Settings) -> tuple[RefundView, ...]:
+    """What the provider said yes to, oldest first."""
+    rows = Refund.select().where(Refund.payment == payment.id, Refund.state.in_((Refund.DONE, Refund.PROCESSING)))
+    return tuple(
+        RefundView(
+            reference=row.public_id,
+            amount=Money(row.amount, row.currency),
+            on=dates.day(row.ended_at or row.created_at, settings.timezone),
+            payment=payment.public_id,
+            moving=row.state == Refund.PROCESSING,
+        )
+        for row in rows.order_by(Refund.id)
+    )
 
 
 def _credited(ids: list[int]) -> dict[int, int]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from models import Invoice, Payment
+from models import Invoice, Payment, Refund
 from tests.bills import bill
 from tests.blueprints.conftest import Clock
 from tests.blueprints.pay.conftest import path_of, pay, with_card
@@ -67,6 +67,21 @@ def test_paid_it_is_a_receipt_without_the_customer(
     assert "We have mailed the receipt to g•••@nowhere.example." in answer.text
     for hidden in ("Acme", "Ada", ".pdf", "/invoices/", "Gus", "gus@", "Visa"):
         assert hidden not in answer.text
+
+
+def test_it_says_when_money_went_back(
+    visitor: Browser, page: str, queue: Queue, provider: RunningSandbox, clock: Clock
+) -> None:
+    payment = with_card(Payment.get(), provider, clock, queue)
+    about = {"payment": payment, "connection": payment.connection, "currency": "EUR", "meaning": Refund.SUSPENSE}
+    for n, (state, amount) in enumerate([("done", 2000), ("processing", 3000), ("failed", 4000), ("queued", 5000)]):
+        names = {name: f"{name}{n}" for name in ("public_id", "secret", "key")}
+        Refund.create(state=state, amount=amount, created_at=clock.now, ended_at=clock.now, **names, **about)
+    text = " ".join(visitor.get(page).text.split())
+    assert "€20.00 went back on 22 November 2026. Reference public_id0." in text
+    assert "€30.00 is on its way back to you." in text
+    assert "€40.00" not in text
+    assert "€50.00" not in text
 
 
 @pytest.mark.parametrize(
