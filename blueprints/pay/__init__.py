@@ -98,6 +98,8 @@ def create_sign_in(token: str) -> Response:
         return respond.unavailable()
     if link is None:
         return _expired(None)
+    if not g.settings.by_mail:  # the page was drawn before: no mail would come
+        return respond.redirect(link.way("/sign-in"))
     if link.recipient is None:
         abort(404)
     sign_ins.ask(link.recipient.email, link.next, by=guards.actor(), now=g.now, settings=g.settings)

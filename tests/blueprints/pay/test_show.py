@@ -203,6 +203,19 @@ def test_where_customers_sign_in_by_password_it_leads_to_that_page(
     assert 'value="/invoices/2026-0142"' in page
 
 
+def test_a_page_drawn_before_that_was_so_promises_no_mail(
+    visitor: Browser, cast: Cast, invoice: Invoice, clock: Clock
+) -> None:
+    visitor.get(pay_path(invoice, cast.ada.id))
+    settings.save({"sign_in_by": "password"}, by=history.COMMAND, now=clock.now)
+
+    answer = visitor.post(pay_path(invoice, cast.ada.id))
+
+    assert answer.status_code == 303
+    assert answer.headers["Location"].startswith("/sign-in?next=/invoices/2026-0142&")
+    assert Letter.select().count() == 0
+
+
 def test_while_the_portal_is_off_it_is_closed(visitor: Browser, cast: Cast, invoice: Invoice, clock: Clock) -> None:
     settings.save({"portal_enabled": False}, by=history.COMMAND, now=clock.now)
 
