@@ -44,6 +44,13 @@ def new() -> Response:
     return _ask_page(form, signed_out="signed_out" in request.args, moved="moved" in request.args)
 
 
+@bp.get("/sign-in/passkey")
+@bp.get("/sign-in/password")
+def lead_back() -> Response:
+    """Where those forms are sent to there is nothing to read: whoever opens or reloads that address finds the page."""
+    return respond.redirect(with_next("/sign-in", safe_next(request.args.get("next"))))
+
+
 @bp.post("/sign-in")
 @limited("sign-in", (10, "minute"), (60, "hour"), again=_again_new)
 @limited("sign-in address", (4, "minute"), (12, "hour"), key=lambda: asked_of(request.form), again=_again_new)

@@ -15,7 +15,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from billing import history, invitations, links, requests, rules, settings
+from billing import attention, history, invitations, links, requests, rules, settings
 from blueprints import throttles
 from models import Attention, Connection, Import, Letter, Membership, Passkey, Payment, Person, Session, Staff
 from tests.bills import bill
@@ -143,7 +143,8 @@ def world(
     for key, owner in (("passkey", {"person": cast.ada}), ("staff_passkey", {"staff": cast.root})):
         known[key] = token_hex(8)
         Passkey.create(public_id=known[key], credential_id=key, public_key="-", name="Phone", created_at=now, **owner)
-    known["attention"] = str(Attention.get().id)
+    attention.tell("paid_late", paid, now=now)
+    known["attention"] = str(Attention.get(Attention.kind == "paid_late").id)
     known["letter"] = str(Letter.get().id)
     world = World(app, known, None)  # type: ignore[arg-type]
     signed_in = {"groupless": zoe, "view": cast.vic, "pay": cast.ada, "manage": max_, "mallory": cast.mallory}

@@ -279,3 +279,11 @@ def test_who_owes_nothing_has_nothing_to_choose_there(ada: Browser, visitor: Bro
     assert ada.get("/account/password/new").headers["Location"] == "/"
     assert visitor.get("/account/password/new").headers["Location"] == "/sign-in"
     assert ada.post("/account/password/new", {"password": "nine blue teapots"}).headers["Location"] == "/"
+
+
+@pytest.mark.parametrize("path", ["/sign-in/password", "/sign-in/passkey"])
+def test_who_reloads_where_the_form_went_finds_the_page_to_sign_in(visitor: Browser, path: str) -> None:
+    assert visitor.get(path).headers["Location"] == "/sign-in"
+    assert visitor.get(f"{path}?next=/invoices").headers["Location"] == "/sign-in?next=%2Finvoices"
+    assert visitor.get(f"{path}?next=https://else.example").headers["Location"] == "/sign-in"
+    assert visitor.follow().status_code == 200
