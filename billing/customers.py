@@ -11,9 +11,10 @@ from peewee import JOIN, ModelSelect, fn
 
 from billing import access, invoices, payments, rules
 from billing import groups as groups_of
+from billing import settings as settings_of
 from billing.groups import GroupAccess
 from billing.settings import Settings
-from models import BillingGroup, Customer, Invoice, Letter, Membership, Payment, Person
+from models import AccessRule, BillingGroup, Customer, Invoice, Letter, Membership, Payment, Person
 from money import Money
 from records import InvoiceRow, MemberView, PaymentView
 
@@ -102,10 +103,19 @@ class CustomerView:
     row_ids: tuple[int, ...]  # of the groups
 
 
-def page(which: str = ALL, *, q: str = "", after: str = "", before: str = "", today: date) -> CustomerPage:
-    """A page of the list by name, by key. Three queries however many rows."""
+def page(
+    which: str = ALL,
+    *,
+    q: str = "",
+    after: str = "",
+    before: str = "",
+    today: date,
+    settings: Settings | None = None,
+) -> CustomerPage:
+    """A page of the list by name, by key. At most nine queries however many rows."""
+    by_rules = _rules_count(settings or settings_of.load())
     query = Customer.select()
-    if wanted := _of_filter(which):
+    if wanted := _of_filter(which, by_rules):
         query = query.where(*wanted)
     if q.strip():
         query = query.where(_matches(q))
@@ -128,7 +138,7 @@ def page(which: str = ALL, *, q: str = "", after: str = "", before: str = "", to
         return CustomerPage(())
     first, last = (f"{row.name}_{row.id}" for row in (rows[0], rows[-1]))
     return CustomerPage(
-        tuple(_rows(rows, today)),
+        tuple(_rows(rows, today, by_rules)),
         older=last if backwards or more else "",
         newer=first if (more if backwards else bool(key)) else "",
     )
@@ -153,6 +163,7 @@ def view(customer: Customer, *, now: datetime, today: date, settings: Settings) 
     ids = [group.id for group in groups]
     seen = of_groups(ids, today=today)
     members = _members(groups, now, settings)
+    by_rules = _rules_count(settings)
     return CustomerView(
         row_id=customer.id,
         id=customer.public_id,
@@ -165,9 +176,13 @@ def view(customer: Customer, *, now: datetime, today: date, settings: Settings) 
         source=customer.source or "",
         source_id=customer.source_id or "",
         since=customer.created_at,
-        access=_access(customer.email, bool(members), any(member.last_sign_in_at for member in members)),
+        access=_access(
+            customer.email,
+            bool(members) or (by_rules and bool(_by_rule([customer.id]))),
+            any(member.last_sign_in_at for member in members),
+        ),
         archived=customer.archived_at is not None,
-        groups=_cards(groups, today),
+        groups=_cards(groups, today, by_rules),
         invoices=tuple(seen.first_rows(invoices.ALL, ROWS)) if ids else (),
         to_pay=tuple(seen.first_rows(invoices.TO_PAY, ROWS)) if ids else (),
         payments=tuple(payments.recent(ids, now=now, settings=settings, limit=ROWS)) if ids else (),
@@ -232,19 +247,38 @@ def address_lines(address: dict[str, Any]) -> tuple[str, ...]:
     return tuple(line for line in (*(address.get("lines") or ()), *rest) if line)
 
 
-def _of_filter(which: str) -> tuple[Any, ...]:
+def _rules_count(settings: Settings) -> bool:
+    """Whether access rules let anybody in: else who they name was not invited by them."""
+    return settings.enrolment != settings_of.INVITED and bool(AccessRule.select().exists())
+
+
+def _of_filter(which: str, by_rules: bool) -> tuple[Any, ...]:
     if which == OWING:
         owing = BillingGroup.select().join(Invoice).where(BillingGroup.customer == Customer.id, Invoice.open > 0)
         return (fn.EXISTS(owing),)
     if which == NO_EMAIL:
-        return (Customer.email.is_null() | (Customer.email == ""), ~fn.EXISTS(_members_of()))
+        return (Customer.email.is_null() | (Customer.email == ""), ~_has_way_in(by_rules))
     if which == NOT_INVITED:
-        return (~fn.EXISTS(_members_of()), Customer.email != "")
+        return (~_has_way_in(by_rules), Customer.email != "")
     if which == INVITED:
-        return (fn.EXISTS(_members_of()), ~fn.EXISTS(_members_of(Person.last_sign_in_at.is_null(False))))
+        return (_has_way_in(by_rules), ~_came(by_rules))
     if which == SIGNED_IN:
-        return (fn.EXISTS(_members_of(Person.last_sign_in_at.is_null(False))),)
+        return (_came(by_rules),)
     return ()
+
+
+def _has_way_in(by_rules: bool) -> Any:
+    """Whether somebody may see an account of the customer, by name or by a rule."""
+    found = fn.EXISTS(_members_of())
+    if by_rules:
+        found |= fn.EXISTS(AccessRule.select().join(BillingGroup).where(BillingGroup.customer == Customer.id))
+    return found
+
+
+def _came(by_rules: bool) -> Any:
+    """Whether one of them has signed in."""
+    found = fn.EXISTS(_members_of(Person.last_sign_in_at.is_null(False)))
+    return found | Customer.id.in_(rules.customers_who_came()) if by_rules else found
 
 
 def _members_of(*where: Any) -> ModelSelect:
@@ -253,7 +287,7 @@ def _members_of(*where: Any) -> ModelSelect:
         .join(BillingGroup)
         .switch(Membership)
         .join(Person)
-        .where(BillingGroup.customer == Customer.id, *where)
+        .where(BillingGroup.customer == Customer.id, Membership.removed_at.is_null(), *where)
     )
 
 
@@ -269,7 +303,7 @@ def _matches(q: str) -> Any:
     )
 
 
-def _rows(customers: list[Customer], today: date) -> list[CustomerRow]:
+def _rows(customers: list[Customer], today: date, by_rules: bool) -> list[CustomerRow]:
     ids = [customer.id for customer in customers]
     open_by: dict[int, list[Money]] = {}
     overdue: set[int] = set()
@@ -290,11 +324,14 @@ def _rows(customers: list[Customer], today: date) -> list[CustomerRow]:
         .join(BillingGroup)
         .switch(Membership)
         .join(Person)
-        .where(BillingGroup.customer.in_(ids))
+        .where(BillingGroup.customer.in_(ids), Membership.removed_at.is_null())
         .group_by(BillingGroup.customer)
         .tuples()
     )
     signed_in = dict(members)
+    if by_rules:
+        for customer, at in _by_rule(ids).items():
+            signed_in[customer] = signed_in.get(customer) or at
     return [
         CustomerRow(
             id=customer.public_id,
@@ -310,6 +347,22 @@ def _rows(customers: list[Customer], today: date) -> list[CustomerRow]:
     ]
 
 
+def _by_rule(customers: list[int]) -> dict[int, datetime | None]:
+    """Which customers' accounts a rule opens, and when somebody last came in by one. At most four queries."""
+    query = (
+        BillingGroup.select(BillingGroup.id, BillingGroup.customer)
+        .join(AccessRule)
+        .where(BillingGroup.customer.in_(customers))
+        .distinct()
+    )
+    groups = dict(query.tuples())
+    came = rules.last_sign_ins(list(groups))
+    found: dict[int, datetime | None] = {}
+    for group, customer in groups.items():
+        found[customer] = came.get(group) or found.get(customer)
+    return found
+
+
 def _access(email: str | None, has_members: bool, signed_in: bool) -> str:
     if signed_in:
         return SIGNED_IN
@@ -318,7 +371,7 @@ def _access(email: str | None, has_members: bool, signed_in: bool) -> str:
     return NOT_INVITED if email else NO_EMAIL
 
 
-def _cards(groups: list[BillingGroup], today: date) -> tuple[GroupCard, ...]:
+def _cards(groups: list[BillingGroup], today: date, by_rules: bool) -> tuple[GroupCard, ...]:
     late = Invoice.due_on < today
     query = (
         Invoice.select(
@@ -333,7 +386,7 @@ def _cards(groups: list[BillingGroup], today: date) -> tuple[GroupCard, ...]:
         .tuples()
     )
     sums = {group: rest for group, *rest in query} if groups else {}
-    came = _last_sign_ins([group.id for group in groups])
+    came = _last_sign_ins([group.id for group in groups], by_rules)
     cards = []
     for group in groups:
         amount, count, overdue, overdue_count = sums.get(group.id, (0, 0, 0, 0))
@@ -354,8 +407,8 @@ def _cards(groups: list[BillingGroup], today: date) -> tuple[GroupCard, ...]:
     return tuple(cards)
 
 
-def _last_sign_ins(groups: list[int]) -> dict[int, datetime]:
-    """When somebody who may see a group last signed in, by the group's id. Two queries."""
+def _last_sign_ins(groups: list[int], by_rules: bool) -> dict[int, datetime]:
+    """When somebody who may see a group last signed in, by the group's id. Four queries."""
     if not groups:
         return {}
     members = (
@@ -364,7 +417,7 @@ def _last_sign_ins(groups: list[int]) -> dict[int, datetime]:
         .where(Membership.group.in_(groups), Membership.removed_at.is_null(), Person.last_sign_in_at.is_null(False))
         .group_by(Membership.group)
     )
-    found = rules.last_sign_ins(groups)
+    found = rules.last_sign_ins(groups) if by_rules else {}
     for group, at in members.tuples():
         found[group] = max(at, found.get(group, at))
     return found

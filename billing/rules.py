@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import idna
-from peewee import JOIN, Expression, IntegrityError, fn
+from peewee import JOIN, Expression, IntegrityError, ModelSelect, fn
 from publicsuffixlist import PublicSuffixList
 
 from billing import access, dates, groups, history, people, sessions
 from billing import settings as settings_of
 from billing.errors import BadRule
 from billing.settings import Settings
-from database import in_transaction, insert_once, is_sqlite, retried, transaction
+from database import in_transaction, insert_once, retried, transaction
 from models import AccessDomain, AccessRule, BillingGroup, Membership, Person, Session, Staff
 
 PUBLIC_MAIL = Path(__file__).with_name("public_mail_domains.txt")
@@ -157,7 +157,7 @@ def of(group: BillingGroup, now: datetime) -> list[RuleView]:
     query = (
         Person.select(Person.email, Person.last_sign_in_at, Membership.id, Membership.removed_at)
         .join(Membership, JOIN.LEFT_OUTER, on=decided)
-        .where(_host().in_({rule.domain for rule in found}))
+        .where(access.host().in_({rule.domain for rule in found}))
     )
     named: dict[int, list[tuple[datetime | None, int | None, datetime | None]]] = {rule.id: [] for rule in found}
     by_address = {_folded(rule): rule.id for rule in found}
@@ -182,20 +182,41 @@ def of(group: BillingGroup, now: datetime) -> list[RuleView]:
 
 
 def last_sign_ins(groups: list[int]) -> dict[int, datetime]:
-    """When somebody last signed in whom a rule names, by group id. Two queries."""
+    """When somebody last signed in whom a rule lets in, by group id. Three queries; who was removed does not count."""
     theirs: dict[str, set[int]] = {}  # group ids, by the domain or address that is let in
     hosts = set()
     for rule in AccessRule.select().where(AccessRule.group.in_(groups)) if groups else ():
         theirs.setdefault(_folded(rule), set()).add(rule.group_id)
         hosts.add(rule.domain)
-    came = Person.select(Person.email, Person.last_sign_in_at).where(
-        _host().in_(hosts), Person.last_sign_in_at.is_null(False)
+    if not hosts:
+        return {}
+    came = Person.select(Person.id, Person.email, Person.last_sign_in_at).where(
+        access.host().in_(hosts), Person.last_sign_in_at.is_null(False)
     )
+    removed = Membership.select(Membership.group, Membership.person).where(
+        Membership.group.in_(groups), Membership.removed_at.is_null(False)
+    )
+    shut = set(removed.tuples())
     found: dict[int, datetime] = {}
-    for email, at in came.tuples() if hosts else ():
+    for person, email, at in came.tuples():
         for group in theirs.get(email, set()) | theirs.get(email.partition("@")[2], set()):
-            found[group] = max(at, found.get(group, at))
+            if (group, person) not in shut:
+                found[group] = max(at, found.get(group, at))
     return found
+
+
+def customers_who_came() -> ModelSelect:
+    """Ids of the customers to whom a rule let somebody in who has signed in. One look at everybody's address."""
+    shut = Membership.select(1).where(
+        Membership.person == Person.id, Membership.group == AccessRule.group, Membership.removed_at.is_null(False)
+    )
+    named = (AccessRule.domain == access.host()) & AccessRule.local.in_(("", access.local_part()))
+    return (
+        Person.select(BillingGroup.customer)
+        .join(AccessRule, on=named)
+        .join(BillingGroup)
+        .where(Person.last_sign_in_at.is_null(False), ~fn.EXISTS(shut))
+    )
 
 
 # --- What was typed ---------------------------------------------------------------------------------------------------
@@ -306,17 +327,11 @@ def _tidy(group: BillingGroup, domain: str) -> None:
 
 def _signed_in(rule: AccessRule, now: datetime) -> list[Person]:
     """People whom a rule names and who are signed in somewhere."""
-    mine = Person.email == _folded(rule) if rule.local else Person.email.endswith(f"@{rule.domain}")
+    mine = Person.email == _folded(rule) if rule.local else access.host() == rule.domain
     live = Session.select(Session.person).where(
         Session.person.is_null(False), Session.ended_at.is_null(), Session.expires_at > now
     )
     return list(Person.select().where(mine, Person.id.in_(live)).order_by(Person.id))
-
-
-def _host() -> Expression:
-    """The domain of a person's address, which holds one @."""
-    at = (fn.INSTR if is_sqlite() else fn.STRPOS)(Person.email, "@")
-    return fn.SUBSTR(Person.email, at + 1)
 
 
 def _folded(rule: AccessRule) -> str:

@@ -15,7 +15,7 @@ bp = Blueprint("admin_customers", __name__, url_prefix="/admin/customers")
 @require_staff
 def index() -> Response:
     which, q = paging.shown(customers.FILTERS, customers.ALL), paging.searched()
-    found = customers.page(which, q=q, today=g.today, **paging.keys())
+    found = customers.page(which, q=q, today=g.today, settings=g.settings, **paging.keys())
     return respond.page(
         "admin/customers/index.html",
         {"customers": "admin/customers/_list.html"},

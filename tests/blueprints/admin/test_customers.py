@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
 
-from billing import customers
+from billing import customers, rules, settings
 from models import BillingGroup, Customer, Membership, Person
 from tests.bills import bill
 from tests.blueprints.admin.conftest import MakePayment
@@ -84,6 +85,57 @@ def test_filters_tell_who_was_invited_and_who_came(cast: Cast, now: datetime) ->
     assert names("owing") == ["Acme Ltd"]
 
 
+@pytest.fixture
+def listed(cast: Cast, now: datetime) -> Callable[[str], list[str]]:
+    """Names in the list under a filter, whose badges and own pages say the same."""
+
+    def names(which: str) -> list[str]:
+        rows = customers.page(which, today=now.date()).rows
+        assert {row.access for row in rows} <= {which}
+        for row in rows:
+            customer = customers.one(row.id)
+            assert customer is not None
+            assert customers.view(customer, now=now, today=now.date(), settings=settings.load()).access == which
+        return [row.name for row in rows]
+
+    return names
+
+
+def test_who_comes_by_a_rule_counts(cast: Cast, now: datetime, listed: Callable[[str], list[str]]) -> None:
+    settings.save({"enrolment": settings.OPEN}, by=cast.root, now=now)
+    for name in ("By Domain", "By Address", "Nobody There"):
+        group = make_group(name, name.upper().replace(" ", "-"), now)
+        Customer.update(email="office@x.example").where(Customer.id == group.customer_id).execute()
+        text = {"By Domain": "two.example", "By Address": "bo@three.example"}.get(name)
+        if text:
+            rules.add(group, text, "view", by=cast.root, now=now)
+    for email in ("al@two.example", "bo@three.example", "notbo@three.example", "al@not-two.example"):
+        Person.create(public_id=email[:12], email=email, name="", created_at=now, last_sign_in_at=None)
+    assert listed("invited") == ["Acme Ltd", "By Address", "By Domain", "Globex GmbH"]
+    assert listed("not-invited") == ["Nobody There"]
+
+    Person.update(last_sign_in_at=now).where(Person.email != "bo@three.example", Person.id > cast.mallory.id).execute()
+    assert listed("signed-in") == ["By Domain"]
+    Person.update(last_sign_in_at=now).where(Person.email == "bo@three.example").execute()
+    assert listed("signed-in") == ["By Address", "By Domain"]
+    assert listed("invited") == ["Acme Ltd", "Globex GmbH"]
+
+    settings.save({"enrolment": settings.INVITED}, by=cast.root, now=now)
+    assert listed("signed-in") == []
+    assert listed("not-invited") == ["By Address", "By Domain", "Nobody There"]
+
+
+def test_who_was_removed_does_not_count(cast: Cast, now: datetime, listed: Callable[[str], list[str]]) -> None:
+    settings.save({"enrolment": settings.OPEN}, by=cast.root, now=now)
+    Customer.update(email="office@x.example").execute()
+    Person.update(last_sign_in_at=now).execute()
+    assert listed("signed-in") == ["Acme Ltd", "Globex GmbH"]
+    Membership.update(removed_at=now).where(Membership.person == cast.mallory).execute()
+    assert listed("not-invited") == ["Globex GmbH"]
+    rules.add(cast.globex, cast.mallory.email.partition("@")[2], "view", by=cast.root, now=now)
+    assert listed("invited") == ["Globex GmbH"]  # the rule lets others in, and her not
+
+
 def test_one_page_shows_money_people_and_the_portal_link(
     root: Browser, cast: Cast, make_payment: MakePayment, now: datetime
 ) -> None:
@@ -113,7 +165,9 @@ def test_a_page_costs_the_same_queries_however_much_there_is(
         return len(asked)
 
     make_payment(bill(cast.acme, 5000, now=now))
+    rules.add(cast.acme, "two.example", "view", by=cast.root, now=now)
     before = count()
-    for _ in range(4):
+    for n in range(4):
         make_payment(bill(cast.acme, 5000, now=now))
+        rules.add(make_group(f"More {n}", f"C-{n}", now), f"more-{n}.example", "view", by=cast.root, now=now)
     assert count() == before
