@@ -22,6 +22,8 @@ from models import (
 from money import Money
 
 LINES = 50  # of a history on a thing's own page
+# Half of what one line says already: the session, or the proof, that followed.
+SAID_ELSEWHERE = ("password_accepted",)
 # Ids, and what a line's words say already.
 UNTOLD = ("letter", "payment", "currency", "attempt", "from", "session", "rule", "passkey", "refund", "sign_in")
 
@@ -47,7 +49,7 @@ class HistoryPage:
 
 def everything(after: str = "") -> HistoryPage:
     """Everything that happened, newest first, by key."""
-    query = History.select().order_by(History.id.desc()).limit(LINES + 1)
+    query = _told_lines().order_by(History.id.desc()).limit(LINES + 1)
     if after.isascii() and after.isdigit() and len(after) < 19:
         query = query.where(History.id < int(after))
     rows = list(query)
@@ -91,6 +93,10 @@ def of_person(person: Person) -> tuple[HistoryLine, ...]:
     )
 
 
+def _told_lines() -> ModelSelect:
+    return History.select().where(History.event.not_in(SAID_ELSEWHERE))
+
+
 def _people_of(groups: tuple[int, ...]) -> ModelSelect:
     """Who is or was a member of some groups, or has an address that their rules name."""
     known: Expression = Person.id.in_(Membership.select(Membership.person).where(Membership.group.in_(groups)))
@@ -104,7 +110,7 @@ def _newest(*wanted: tuple[str, list[int] | Select]) -> tuple[HistoryLine, ...]:
     """The newest lines about rows told by (table's name, ids): one query for each kind, each by the index."""
     rows: list[History] = []
     for kind, ids in wanted:
-        query = History.select().where(History.subject_kind == kind, History.subject_id.in_(ids))
+        query = _told_lines().where(History.subject_kind == kind, History.subject_id.in_(ids))
         rows.extend(query.order_by(History.id.desc()).limit(LINES))
     return _lines(sorted(rows, key=lambda row: -row.id)[:LINES])
 

@@ -31,6 +31,9 @@ LONGEST = 256
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # of a temporary one: nothing that reads as something else
 GROUPS, GROUP = 4, 4  # 79 bits
 TEMPORARY = "temporary_password"
+# Why nobody came in, for the merchant's people to read; who was refused reads one thing.
+WRONG, CODE, OVER = "wrong_password", "wrong_code", "password_over"
+NO_PLACE, UNKNOWN = "no_place", "unknown_name"
 
 _hasher = PasswordHasher()  # Argon2id with the library's defaults (RFC 9106, low memory)
 # Checked where there is no password to check, so that an unknown name costs the same.
@@ -57,7 +60,8 @@ def check(name: str, password: str, *, by: history.Actor, now: datetime, setting
     places = access.groups(person or Person(id=0, email=""), now, settings)  # asked for nobody too: for the time
     welcome = bool(places) or settings.enrolment == settings_of.OPEN
     temporary = person is not None and person.password_temporary_until is not None
-    if not _take(Person, person, password, fits and welcome, by=by, now=now, settings=settings) or person is None:
+    why = NO_PLACE if fits and not welcome else ""
+    if not _take(Person, person, password, fits and welcome, by=by, now=now, settings=settings, why=why) or not person:
         raise SignInRefused
     return Checked(person, temporary)
 
@@ -65,8 +69,10 @@ def check(name: str, password: str, *, by: history.Actor, now: datetime, setting
 def check_staff(email: str, password: str, *, by: history.Actor, now: datetime, settings: Settings) -> Staff:
     """The member of staff of an address and a password. Raises SignInRefused, alike for whatever is wrong."""
     staff = people.staff_by_email(email)
-    fits = _fits(staff, password) and staff is not None and staff.removed_at is None
-    if not _take(Staff, staff, password, fits, by=by, now=now, settings=settings) or staff is None:
+    fits = _fits(staff, password)
+    welcome = staff is not None and staff.removed_at is None
+    why = NO_PLACE if fits and not welcome else ""
+    if not _take(Staff, staff, password, fits and welcome, by=by, now=now, settings=settings, why=why) or not staff:
         raise SignInRefused
     return staff
 
@@ -83,7 +89,7 @@ def failed(who: Person | Staff, *, by: history.Actor, now: datetime) -> None:
     """Count a wrong password, or code of a second factor. The tenth in a row locks."""
     settings = settings_of.load()
     with transaction():
-        letter = _count(type(who), who, by=by, now=now, settings=settings)
+        letter = _count(type(who), who, by=by, now=now, settings=settings, because=CODE)
     queue.enqueue("workers.letters.send", letter or 0, queue="letters")
 
 
@@ -96,11 +102,13 @@ def _take(
     by: history.Actor,
     now: datetime,
     settings: Settings,
+    why: str = "",
 ) -> bool:
     """Take a password that fits, unless they are locked, or another press was quicker with one that is good once.
 
     Whoever is refused is refused by the same statements in one transaction: nobody, somebody, somebody locked out who
-    knows the password. It counts in the order of the commits: guesses made at once are no more than ten.
+    knows the password. It counts in the order of the commits: guesses made at once are no more than ten. `why` one that
+    does not fit was refused, where it was not the password.
     """
     same = table.id == (who.id if who is not None and fits else 0)
     if who is not None:
@@ -108,15 +116,18 @@ def _take(
     still = table.locked_at.is_null() | _run_out(table, now, settings)
     changes: dict[str, Any] = {"failed_sign_ins": 0 if table is Person else _after_first_factor(), "locked_at": None}
     if isinstance(who, Person) and who.password_temporary_until is not None:
-        changes["password_temporary_until"] = now  # its hash stays: it must not be chosen
+        # Its hash stays: it must not be chosen. Long over, so that a clock set back brings it not to life again.
+        changes["password_temporary_until"] = now - TEMPORARY_LIFE
         still &= Person.password_temporary_until > now
     letter: int | None = None
     with transaction():
         taken = bool(table.update(changes).where(same, still).execute())
         if who is not None and taken:
-            history.record(who, "password_accepted", by=by, now=now)
+            proved = history.Actor("person" if table is Person else "staff", who.id, by.address)
+            history.record(who, "password_accepted", by=proved, now=now)
         else:
-            letter = _count(table, who, by=by, now=now, settings=settings)
+            because = why or (OVER if fits else WRONG)
+            letter = _count(table, who, by=by, now=now, settings=settings, because=because)
     if who is None or not taken:
         # 0 is nobody's: asked all the same, for the time it takes
         queue.enqueue("workers.letters.send", letter or 0, queue="letters")
@@ -136,7 +147,7 @@ def _after_first_factor() -> Any:
 
 
 def _count(
-    table: Any, who: Person | Staff | None, *, by: history.Actor, now: datetime, settings: Settings
+    table: Any, who: Person | Staff | None, *, by: history.Actor, now: datetime, settings: Settings, because: str
 ) -> int | None:
     """Count a wrong one and lock at the tenth, in the caller's transaction; the letter to send after it.
 
@@ -147,8 +158,15 @@ def _count(
     table.update(failed_sign_ins=0, locked_at=None).where(theirs, _run_out(table, now, settings)).execute()
     table.update(failed_sign_ins=table.failed_sign_ins + 1).where(theirs, open_).execute()
     locks = table.update(locked_at=now).where(theirs, open_, table.failed_sign_ins >= LOCK_AFTER).execute()
-    event = "locked" if locks else "sign_in_refused"
-    history.note(table._meta.table_name, who.id if who else 0, event, by=by, now=now)
+    if who is None:
+        because = UNKNOWN
+    elif access.is_locked(who, now, settings):  # before this one: what was read says it
+        because = sessions.LOCKED
+    kind, id = table._meta.table_name, who.id if who else 0
+    if locks:
+        history.note(kind, id, "locked", by=by, now=now)
+    else:
+        history.note(kind, id, "sign_in_refused", by=by, now=now, because=because)
     if who is not None and locks:
         sessions.end_all(who, now=now, by=by, because=sessions.LOCKED)
         return _tell(who, "locked", now)

@@ -10,7 +10,7 @@ import pytest
 from argon2 import PasswordHasher
 
 import database
-from billing import history, links, passwords, sessions, settings, sign_ins
+from billing import history, history_shown, links, passwords, sessions, settings, sign_ins
 from billing.errors import BadPassword, NotAllowed, SignInRefused
 from environ import Environ
 from models import History, Letter, Membership, Person, Session, SignIn, Staff
@@ -135,12 +135,22 @@ def test_a_password_longer_than_any_is_not_cut(cast: Cast, now: datetime) -> Non
 def test_every_refusal_is_in_the_history_with_where_it_came_from(ada: Person, now: datetime) -> None:
     refuse("ada@acme.example", "wrong", now)
     refuse("nobody@acme.example", "wrong", now)
+    Person.update(locked_at=now).where(Person.id == ada.id).execute()
+    refuse("ada@acme.example", "wrong", now)
 
     rows = list(History.select().where(History.event == "sign_in_refused").order_by(History.id))
-    assert [(row.subject_id, row.actor_kind, sorted(row.details)) for row in rows] == [
-        (ada.id, "visitor", ["from"]),
-        (0, "visitor", ["from"]),
+    assert [(row.subject_id, row.actor_kind, row.details["because"], "from" in row.details) for row in rows] == [
+        (ada.id, "visitor", "wrong_password", True),
+        (0, "visitor", "unknown_name", True),
+        (ada.id, "visitor", "locked", True),
     ]
+
+
+def test_whose_password_was_right_is_who_did_it(ada: Person, now: datetime) -> None:
+    enter("ada@acme.example", PASSWORD, now)
+    row = History.get(History.event == "password_accepted")
+    assert (row.actor_kind, row.actor_id) == ("person", ada.id)
+    assert [line.event for line in history_shown.of(ada)] == ["password_set"]
 
 
 # --- The lock ---------------------------------------------------------------------------------------------------------
@@ -203,6 +213,7 @@ def test_a_timer_ends_it_after_thirty_minutes_and_the_count_begins_anew(ada: Per
 
 @pytest.mark.parametrize("purpose", [SignIn.SIGN_IN, SignIn.RESET, SignIn.ENROL, SignIn.INVITE, SignIn.EMAIL])
 def test_no_link_opens_a_lock(ada: Person, cast: Cast, now: datetime, purpose: str) -> None:
+    settings.save({"allow_manage_emails": True}, by=history.COMMAND, now=now)
     row = sign_ins.make(purpose, email=ada.email, person=ada, group=cast.acme, role="pay", now=now)
     assert sign_ins.is_usable(sign_ins.peek(links.sign_in(row.id).rpartition("/")[2]), now)
 
