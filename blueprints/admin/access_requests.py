@@ -6,7 +6,7 @@ from flask import Blueprint, Response, abort, g
 from wtforms import StringField
 
 import theming
-from billing import people, requests
+from billing import groups, people, requests
 from billing.errors import BadRule
 from blueprints import guards, inviting, respond
 from blueprints.forms import Form
@@ -52,13 +52,17 @@ def update(id: str) -> Response:
     if not done:
         guards.tell("warn", theming.gettext("That was decided before. Nothing was changed."))
         return respond.see_other("admin_access_requests.show", id=id)
+    company = request.group.name
     said = (
-        theming.gettext("%(email)s may see the account now, and is told so.", email=request.email)
+        theming.gettext("%(email)s may see %(company)s now, and is told so.", email=request.email, company=company)
         if allowed
-        else theming.gettext("%(email)s is told that it was not allowed.", email=request.email)
+        else theming.gettext(
+            "%(email)s is told that %(company)s was not opened to them.", email=request.email, company=company
+        )
     )
     guards.tell("good", said)
-    return respond.redirect("/admin/attention")
+    people_page = f"{groups.staff_address(request.group, request.group.customer)}#people"
+    return respond.redirect(people_page if allowed else "/admin/attention")
 
 
 def _find(id: str) -> AccessRequest:

@@ -174,9 +174,11 @@ def test_browsers_are_listed_and_ended(root: Browser, cast: Cast, now: datetime)
 def test_the_history_says_what_happened_who_did_it_and_from_where(root: Browser, cast: Cast, now: datetime) -> None:
     passwords.failed(cast.ada, by=history.Actor("visitor", None, "192.0.2.66"), now=now)
     root.post("/admin/customers/C-ACME/groups/G-ACME/people/ADA", {"role": "manage"})
+    own = root.get(HOME).text
+    assert f'href="{HOME}"' not in own[own.index('id="history"') :]
     for path in (HOME, "/admin/customers/C-ACME", "/admin/history"):
         page = root.get(path).text
-        for said in ("192.0.2.66", "Sign-in refused", "May do something else now", "before: may look and pay", "Root"):
+        for said in ("192.0.2.66", "Sign-in refused", "wrong code", "May do something else now", "before: may", "Root"):
             assert said in page, (path, said)
 
 
@@ -261,8 +263,9 @@ def test_a_request_is_decided_right_in_to_do(root: Browser, cast: Cast, now: dat
     assert Membership.get(Membership.person == Person.get(Person.email == NEW)).role == "view"
     assert Letter.get().kind == "access_allowed"
     page = root.follow().text
-    assert f"{NEW} may see the account now" in page
-    assert "Nothing needs you." in page
+    assert f"{NEW} may see Acme Ltd now" in page
+    assert '<section id="people">' in page
+    assert "Nothing needs you." in root.get("/admin/attention").text
     assert "Allowed by Root" in root.get(path).text
 
 
