@@ -14,7 +14,7 @@ from billing.rules import RuleView
 from blueprints import guards, respond
 from blueprints.forms import DayField, Form, mark
 from blueprints.guards import require_proof, require_staff
-from models import AccessRule, BillingGroup, Membership
+from models import AccessDomain, AccessRule, BillingGroup, Membership
 
 bp = Blueprint("admin_access", __name__, url_prefix="/admin/customers/<customer>/groups/<group>")
 
@@ -88,6 +88,8 @@ def create_rule(customer: str, group: str) -> Response:
         return _show(found, form=form, addresses=refusal.values.get("addresses", ()))
     if g.settings.enrolment == settings.INVITED:
         guards.tell("warn", theming.gettext("Added. Only invited people may sign in, so it opens nothing just now."))
+    elif rule.kind == AccessDomain.DOMAIN:
+        guards.tell("good", theming.gettext("Everybody at %(domain)s may sign in now.", domain=rules.text_of(rule)))
     else:
         guards.tell("good", theming.gettext("%(who)s may sign in now.", who=rules.text_of(rule)))
     return _back(customer, group)

@@ -21,7 +21,7 @@ def test_a_domain_is_added_and_told(root: Browser, cast: Cast) -> None:
     answer = root.post(PAGE + "/rules", {"text": " @Bücher.example ", "role": "view"})
     assert (answer.status_code, answer.headers["Location"]) == (303, PAGE)
     page = root.follow().text
-    assert "bücher.example may sign in now." in page
+    assert "Everybody at bücher.example may sign in now." in page
     assert "xn--bcher-kva.example" in page
     assert stand() == [("bücher.example", "view")]
     told = History.get(History.event == "rule_added")
