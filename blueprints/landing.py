@@ -26,14 +26,17 @@ def come_in(
     passing: bool = False,
     stage: str = Session.FULL,
     group: BillingGroup | None = None,
+    said: str = "",
 ) -> Response:
     """Sign this browser in and go on: to the page asked for, else home, past a choice where there are several.
 
-    `group`: the company that they were asked into, and see first.
+    `group`: the company that they were asked into, and see first. `said`: what the first page tells them.
     """
     session = cookies.sign_in(person, way=way, remembered=remembered, passing=passing, stage=stage)
     if group is not None:
         sessions.look_at(session, group)
+    if said and stage != Session.CHANGE:
+        sessions.tell(session, "good", said)
     next = safe_next(next)
     if stage == Session.CHANGE:
         return respond.redirect(with_next(CHANGE, next))

@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, g, request
 
+import theming
 from billing import passwords, sign_ins
 from billing.errors import BadPassword
 from blueprints import guards, respond
@@ -130,7 +131,14 @@ def create_password() -> Response:
         form.refuse(refusal)
         return _choose_page(form, status=422)
     begun = g.session
-    return come_in(g.owing, form.next.data or "", way=begun.way, remembered=begun.remembered, passing=begun.passing)
+    return come_in(
+        g.owing,
+        form.next.data or "",
+        way=begun.way,
+        remembered=begun.remembered,
+        passing=begun.passing,
+        said=theming.gettext("Your password is saved."),
+    )
 
 
 def _nothing_owed() -> Response:
