@@ -7,12 +7,21 @@ from typing import Any
 from flask import current_app, g, request
 
 import theming
-from billing import passkeys
+from billing import devices, passkeys
 from billing.errors import FactorRefused
 from blueprints import cookies
 from models import Person, Staff
 
 REFUSED = theming.N_("That passkey did not work here. Try once more, or sign in another way.")
+DEVICES = {
+    "iphone": "iPhone",
+    "ipad": "iPad",
+    "android": "Android",
+    "chromebook": "Chromebook",
+    "windows": "Windows",
+    "mac": "Mac",
+    "linux": "Linux",
+}
 NOT_ADDED = theming.N_("The passkey was not added. Try once more.")
 
 
@@ -54,6 +63,18 @@ def to_add(who: Person | Staff) -> dict[str, Any]:
 def of_account(who: Person | Staff) -> dict[str, Any]:
     """What `account/_passkeys.html` accepts: the passkeys somebody has."""
     return {"can_passkey": can_be_used(), "passkeys": passkeys.of(who)}
+
+
+def usual_name(who: Person | Staff) -> str:
+    """What a passkey is called that was given no name: by browser and device, with a number where that is taken."""
+    agent = request.headers.get("User-Agent", "")
+    browser, device = devices.browser(agent), DEVICES.get(devices.kind(agent), "")
+    name = browser or device or theming.gettext("Passkey")
+    if browser and device:
+        name = theming.gettext("%(browser)s on %(device)s", browser=browser, device=device)
+    taken = {passkey.name for passkey in passkeys.of(who)}
+    numbered = (f"{name} {number}" for number in range(2, len(taken) + 3))
+    return name if name not in taken else next(one for one in numbered if one not in taken)
 
 
 def words_of(refusal: FactorRefused) -> str:

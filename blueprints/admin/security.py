@@ -13,11 +13,11 @@ from wtforms.validators import InputRequired, Length
 import theming
 from billing import passkeys, second_factors
 from billing.errors import FactorRefused
-from billing.passkeys import LONGEST_NAME
 from billing.second_factors import Offer
 from blueprints import ceremonies, guards, respond
 from blueprints.forms import Form, mark
 from blueprints.guards import require_proof, require_staff
+from blueprints.passkeys.forms import NameForm, RenameForm
 from blueprints.throttles import limited, signed_in
 from models import Passkey
 
@@ -35,14 +35,6 @@ class AppForm(Form):
         validators=[InputRequired(mark("Enter the 6 digits the app shows.")), Length(max=40, message=WRONG)],
     )
     offer = HiddenField()
-
-
-class NameForm(Form):
-    name = StringField(
-        mark("Its name"),
-        validators=[Length(max=LONGEST_NAME, message=mark("Enter at most 80 characters."))],
-        filters=[lambda text: (text or "").strip()],
-    )
 
 
 @bp.get("")
@@ -139,7 +131,7 @@ def create_passkey() -> Response:
             g.staff,
             request.form.get("credential", ""),
             **ceremonies.place(),
-            name=form.name.data,
+            name=form.name.data or ceremonies.usual_name(g.staff),
             by=guards.actor(),
             but=g.session,
         )
@@ -153,14 +145,14 @@ def create_passkey() -> Response:
 @require_proof
 def edit_passkey(id: str) -> Response:
     row = _theirs(id)
-    return _page("edit_passkey", form=NameForm(formdata=None, name=row.name), id=row.public_id)
+    return _page("edit_passkey", form=RenameForm(formdata=None, name=row.name), id=row.public_id)
 
 
 @bp.post("/passkeys/<id>/edit")
 @require_staff
 @require_proof
 def update_passkey(id: str) -> Response:
-    row, form = _theirs(id), NameForm()
+    row, form = _theirs(id), RenameForm()
     if not form.validate():
         return _page("edit_passkey", status=422, form=form, id=row.public_id)
     passkeys.rename(row, form.name.data, by=guards.actor(), now=g.now)

@@ -12,7 +12,7 @@ from billing.errors import FactorRefused
 from blueprints import ceremonies, guards, respond
 from blueprints.guards import require_proof, require_signed_in, safe_next
 from blueprints.landing import come_in
-from blueprints.passkeys.forms import NameForm
+from blueprints.passkeys.forms import NameForm, RenameForm
 from blueprints.throttles import limited
 from models import Passkey
 
@@ -82,7 +82,7 @@ def create() -> Response:
             g.person,
             request.form.get("credential", ""),
             **ceremonies.place(),
-            name=form.name.data,
+            name=form.name.data or ceremonies.usual_name(g.person),
             by=guards.actor(),
         )
     except FactorRefused as refusal:
@@ -96,14 +96,14 @@ def create() -> Response:
 @require_proof
 def edit(id: str) -> Response:
     row = _theirs(id)
-    return _page("edit", NameForm(formdata=None, name=row.name), row)
+    return _page("edit", RenameForm(formdata=None, name=row.name), row)
 
 
 @bp.post("/account/passkeys/<id>/edit")
 @require_signed_in
 @require_proof
 def update(id: str) -> Response:
-    row, form = _theirs(id), NameForm()
+    row, form = _theirs(id), RenameForm()
     if not form.validate():
         return _page("edit", form, row, status=422)
     passkeys.rename(row, form.name.data, by=guards.actor(), now=g.now)

@@ -136,6 +136,7 @@ def test_a_passkey_is_added_renamed_and_removed(root: Keeper, cast: Cast) -> Non
     assert "Laptop" in root.get(HOME).text
     path = f"{PASSKEYS}/{row.public_id}"
     assert root.post(f"{path}/edit", {"name": "Old laptop"}).headers["Location"] == HOME
+    assert root.post(f"{path}/edit", {"name": " "}).status_code == 422
     assert Passkey.get().name == "Old laptop"
     assert "your recovery codes go with it" in root.get(f"{path}/delete").text
     assert root.post(f"{path}/delete").headers["Location"] == HOME

@@ -183,6 +183,22 @@ def test_what_was_not_made_here_is_said_and_what_was_typed_stays(ada: Keeper) ->
     assert Passkey.select().count() == 0
 
 
+def test_without_a_name_it_is_called_by_browser_and_device_with_a_number_where_that_is_taken(ada: Keeper) -> None:
+    ada.client.environ_base["HTTP_USER_AGENT"] = "Mozilla/5.0 (Linux; Android 14) Chrome/130.0 Mobile Safari/537.36"
+    for _ in range(3):
+        assert ada.add(PLACE, Authenticator(), name="").status_code == 303
+    names = [row.name for row in Passkey.select().order_by(Passkey.id)]
+    assert names == ["Chrome on Android", "Chrome on Android 2", "Chrome on Android 3"]
+
+
+def test_it_is_not_renamed_to_nothing(ada: Keeper, key: Authenticator) -> None:
+    row = Passkey.get()
+    refused = ada.post(f"{PLACE}/{row.public_id}/edit", {"name": "  "})
+    assert refused.status_code == 422
+    assert "Enter a name." in refused.text
+    assert Passkey.get().name == row.name
+
+
 def test_there_is_a_most_of_them(ada: Keeper, key: Authenticator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passkeys, "MOST", 1)
     refused = ada.add(PLACE, Authenticator())
