@@ -126,6 +126,8 @@ class Customer(Table):
         indexes = ((("source", "source_id"), True),)
 
 
+# Whose customer somebody is who proves an address.
+Customer.add_index(Customer.index(fn.LOWER(Customer.email), name="customer_email"))
 # The merchant's list of customers, by name whatever its case.
 Customer.add_index(Customer.index(fn.LOWER(Customer.name), Customer.id, name="customer_name"))
 
@@ -319,6 +321,8 @@ class Session(Table):
         constraints = (Check("(person_id IS NULL) <> (staff_id IS NULL)"),)
 
 
+Session.add_index(Session.index(Session.expires_at, name="session_expires"))
+Session.add_index(Session.index(Session.ended_at, where=Session.ended_at.is_null(False), name="session_ended"))
 Session.add_index(Session.index(Session.person, where=Session.ended_at.is_null(), name="session_of_person"))
 
 
@@ -338,7 +342,7 @@ class SignIn(Table):
     staff = ForeignKeyField(Staff, null=True)
     next = TextField(default="")
     created_at = InstantField()
-    link_expires_at = InstantField()
+    link_expires_at = InstantField(index=True)
     code_expires_at = InstantField(null=True)
     used_at = InstantField(null=True)
     replaced_at = InstantField(null=True)
@@ -861,6 +865,9 @@ class Letter(Table):
     class Meta:
         indexes = ((("state", "not_before"), False), (("group", "id"), False))
 
+
+# Which addresses invoices were sent to: who proves one of them may belong to its customer.
+Letter.add_index(Letter.index(Letter.to, Letter.kind, name="letter_to"))
 
 TABLES: tuple[type[Table], ...] = tuple(Table.__subclasses__())
 __all__ = [table.__name__ for table in TABLES] + ["SQL", "TABLES", "Table"]

@@ -59,7 +59,7 @@ def invite(
     with transaction():
         if not groups.hold_open(group, dates.day(now, settings.timezone)):
             raise BadRule("contract_ended")
-        people.may_manage(by, group, now, settings, role)
+        people.may_manage(by, group, now, settings, role, until)
         last: SignIn | None = _open(group, now).where(SignIn.email == folded).order_by(SignIn.id.desc()).first()
         if last is not None and (last.role, last.member_until) == (role, until) and now - last.created_at < ONE_PRESS:
             return last

@@ -18,7 +18,7 @@ from datetime import timedelta
 from hmac import compare_digest
 from typing import Any, cast
 
-from flask import Flask, Request, Response, g, request
+from flask import Flask, Request, Response, current_app, g, request
 from flask import session as flask_session
 from flask.sessions import SessionInterface, SessionMixin
 from flask_login import LoginManager, UserMixin, login_user, logout_user
@@ -159,8 +159,12 @@ def sign_in(
 
     `way`: link, code, password, passkey, command. `stage`: what is still owed ("factor", "change").
     """
-    if visit().name == (STAFF if isinstance(who, Staff) else CUSTOMERS) and g.get("session") is not None:
-        sessions.end(g.session, now=g.now)
+    if visit().name == (STAFF if isinstance(who, Staff) else CUSTOMERS):
+        before = g.get("session")
+    else:  # staff come in by a link whose path is the customers' too: their cookie is not the one that was read
+        before = _of_staff()
+    if before is not None:
+        sessions.end(before, now=g.now)
     days = g.settings.remember_days
     token = sessions.begin(
         who,
@@ -182,6 +186,13 @@ def sign_in(
     current.lifetime = timedelta(days=days) if session.remembered and not stage else None
     login_user(Visitor(token, session))
     return session
+
+
+def _of_staff() -> Session | None:
+    """The live session of this browser's staff cookie, whatever the path."""
+    token = request.cookies.get(cast(Cookies, current_app.session_interface).prefix + STAFF, "")
+    session = sessions.find(token, g.now) if TOKEN.fullmatch(token) else None
+    return session if session is not None and session.staff is not None and not session.preview else None
 
 
 def sign_out() -> None:

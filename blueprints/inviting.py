@@ -20,6 +20,7 @@ NO_ROLE = mark("Choose what they may do.")
 NO_DAY = mark("Enter a day to come, such as 2026-12-31 or 31 Dec 2026.")
 IN_ALREADY = mark("They may see this account already. Open their name in the list to change what they may do.")
 CONTRACT_ENDED = mark("Nobody new can be let in: the contract of this account has ended.")
+BEYOND_PASS = mark("Your own access ends. Enter a day that is not after it.")
 LAST_MANAGER = mark("Nobody else manages this account. Let somebody else manage it first.")
 
 

@@ -228,6 +228,11 @@ COLUMNS = {
 }
 INDEXES = (
     "CREATE UNIQUE INDEX person_user_id ON person (user_id)",
+    "CREATE INDEX customer_email ON customer (LOWER(email))",
+    'CREATE INDEX letter_to ON letter ("to", kind)',
+    "CREATE INDEX session_expires ON session (expires_at)",
+    "CREATE INDEX session_ended ON session (ended_at) WHERE ended_at IS NOT NULL",
+    "CREATE INDEX sign_in_link_expires_at ON sign_in (link_expires_at)",
     "CREATE INDEX session_of_person ON session (person_id) WHERE ended_at IS NULL",
     "CREATE INDEX sign_in_email ON sign_in (email)",
     "CREATE INDEX sign_in_group_id ON sign_in (group_id)",

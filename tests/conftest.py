@@ -81,7 +81,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _runs_on_both(item: pytest.Item) -> bool:
-    if item.get_closest_marker("browser"):
+    if item.get_closest_marker("browser") or item.get_closest_marker("sqlite"):
         return False
     uses = getattr(item, "fixturenames", ())
     return "database_url" in uses or item.get_closest_marker("both_databases") is not None

@@ -269,9 +269,12 @@ def try_again(payment: Payment, *, by: Person | history.Actor, now: datetime) ->
 
 
 def new_reference() -> str:
-    """A payment's reference: P-7K3M-92. Unique by the table; a billion of them."""
-    mark = "".join(secrets.choice(SYMBOLS) for _ in range(6))
-    return f"P-{mark[:4]}-{mark[4:]}"
+    """A payment's reference: P-7K3M-92. Unique by the table; of a billion, one that nobody has."""
+    while True:
+        mark = "".join(secrets.choice(SYMBOLS) for _ in range(6))
+        reference = f"P-{mark[:4]}-{mark[4:]}"
+        if not Payment.select().where(Payment.public_id == reference).exists():
+            return reference
 
 
 def stopped(settings: Settings) -> str:

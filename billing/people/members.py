@@ -132,7 +132,7 @@ def give_role(
         place = access.role_in(access.groups(person, now, settings), group)
         if place is None:
             raise NotAllowed
-        may_manage(by, group, now, settings)
+        may_manage(by, group, now, settings, role, until)
         if (role != Membership.MANAGE or until is not None) and _is_self(by, person):
             _leave_a_manager(person, group, now, settings)
         row: Membership | None = Membership.get_or_none(Membership.person == person, Membership.group == group)
@@ -197,16 +197,23 @@ def bring_back(person: Person, group: BillingGroup, *, by: Staff | Person | hist
         row: Membership | None = Membership.get_or_none(Membership.person == person, Membership.group == group)
         if row is None or row.removed_at is None:
             return False
-        may_manage(by, group, now, settings_of.load())
+        may_manage(by, group, now, settings_of.load(), row.role, row.expires_at)
         Membership.update(removed_at=None).where(Membership.id == row.id).execute()
         _note(row, "member_back", by=by, now=now, role=row.role, **_until(row.expires_at))
     return True
 
 
 def may_manage(
-    by: Staff | Person | history.Actor, group: BillingGroup, now: datetime, settings: Settings, role: str = ""
+    by: Staff | Person | history.Actor,
+    group: BillingGroup,
+    now: datetime,
+    settings: Settings,
+    role: str = "",
+    until: datetime | None = None,
 ) -> None:
     """Staff, and people who manage the group, change its access; nobody gives more than they have. Raises NotAllowed.
+
+    `role` and `until` are what is given. Who has a pass that ends gives none that ends later: NotAllowed("beyond_pass").
 
     Asked inside the transaction that holds the group: who was put out a moment ago changes nothing.
     """
@@ -217,6 +224,10 @@ def may_manage(
     theirs = access.role_in(access.groups(person, now, settings), group) if person else None
     if theirs != Membership.MANAGE or RANK[role or theirs] > RANK[theirs]:
         raise NotAllowed
+    own: Membership | None = Membership.get_or_none(Membership.person == person, Membership.group == group)
+    ends = own.expires_at if own is not None and _is_alive(own, now) else None
+    if role and ends is not None and (until is None or until > ends):
+        raise NotAllowed("beyond_pass", until=ends)
 
 
 def _leave_a_manager(person: Person, group: BillingGroup, now: datetime, settings: Settings) -> None:

@@ -54,6 +54,8 @@ def is_usable(row: SignIn, now: datetime, settings: Settings | None = None) -> b
         return not access.is_locked(who, now, settings)
     if row.purpose == SignIn.SIGN_IN and not settings.by_mail and not is_command(row):
         return False
+    if row.purpose == SignIn.EMAIL and not settings.allow_manage_emails:
+        return False
     if row.purpose != SignIn.EMAIL and row.email not in (None, who.email):
         return False  # mailed to an address that was theirs
     return access.may_sign_in(who, now, settings)
@@ -128,13 +130,16 @@ def confirm(
     """Do what a link is for that does not only sign in: make the account, set the password, take up an invitation or
     another address. Who is behind it from now on.
 
-    `keep` is the session that goes on after a change of address. Raises LinkUnusable like `use`; BadPassword (see
+    An address is changed only in a browser that its person is signed in with: `keep`, which goes on. Who reads the new
+    address's mail would else bring somebody else's password to it. Raises LinkUnusable like `use`; BadPassword (see
     `passwords.choose`) where one is wanted, and nothing is used up.
     """
     row = peek(token)
     if row.purpose == SignIn.SIGN_IN or row.staff is not None or not is_usable(row, now, settings):
         raise LinkUnusable
     if row.purpose == SignIn.EMAIL:
+        if keep is None or keep.person_id != row.person_id:
+            raise LinkUnusable
         return _move(row, by=by, now=now, keep=keep)
     known = person_of(row)
     hashed = ""

@@ -41,7 +41,7 @@ def new() -> Response:
     if g.person is not None:
         return respond.redirect(next or "/")
     form = SignInForm(formdata=None, next=next, invoice=request.args.get("invoice", ""))
-    return _ask_page(form, signed_out="signed_out" in request.args, moved="moved" in request.args)
+    return _ask_page(form, signed_out="signed_out" in request.args, joined="joined" in request.args)
 
 
 @bp.get("/sign-in/passkey")
@@ -130,7 +130,7 @@ def link(token: str) -> Response:
         if row is not None and g.person is not None and g.person == sign_ins.person_of(row):
             return respond.redirect(safe_next(row.next) or "/")  # an old mail, opened by who is signed in anyway
         return _expired(row)
-    return _link_page(row, token, ChooseForm(formdata=None))
+    return _first_sign_in(row) or _link_page(row, token, ChooseForm(formdata=None))
 
 
 def _again_link() -> Response:
@@ -165,16 +165,26 @@ def use_link(token: str) -> Response:
     return come_in(row.person, row.next, way=way, remembered=form.remember.data, passing=form.passing.data)
 
 
+def _first_sign_in(row: SignIn) -> Response | None:
+    """A new address is confirmed where its person is signed in; anybody else reads that, and nothing is used up."""
+    if row.purpose != SignIn.EMAIL or (g.person is not None and g.person == row.person):
+        return None
+    return respond.page("login/first.html", masked=people.mask(row.email or ""))
+
+
 def _confirm(row: SignIn, token: str, form: ChooseForm) -> Response:
+    if sign_ins.is_usable(row, g.now, g.settings) and (first := _first_sign_in(row)) is not None:
+        return first
     keep = g.session if g.person is not None and g.person == row.person else None
+    before = sign_ins.person_of(row)
     person = sign_ins.confirm(
         token, form.password.data or "", by=guards.actor(), now=g.now, settings=g.settings, keep=keep
     )
     if row.purpose == SignIn.EMAIL:
-        if keep is None:
-            return respond.redirect("/sign-in?moved=1")
         guards.tell("good", theming.gettext("From now on you sign in with your new address."))
         return respond.redirect(safe_next(row.next) or "/")
+    if row.purpose == SignIn.INVITE and before is not None and before.last_sign_in_at is not None:
+        return _joined(row, before)
     known = Person.get_by_id(person.id)
     owes = not g.settings.by_mail and known.password_hash is None
     return come_in(
@@ -185,7 +195,25 @@ def _confirm(row: SignIn, token: str, form: ChooseForm) -> Response:
         passing=form.passing.data,
         stage=Session.CHANGE if owes else Session.FULL,
         group=row.group,
+        said=_said(row, chose=sign_ins.wants_password(row, g.settings)),
     )
+
+
+def _said(row: SignIn, *, chose: bool) -> str:
+    """What somebody is told on the first page after a link that did more than sign in."""
+    if row.purpose == SignIn.INVITE:
+        return theming.gettext("You have joined %(company)s.", company=row.group.name)
+    if row.purpose == SignIn.ENROL:
+        return theming.gettext("Your account is ready.")
+    return theming.gettext("Your new password is saved. Every other browser of yours is signed out.") if chose else ""
+
+
+def _joined(row: SignIn, known: Person) -> Response:
+    """An invitation lets who has been here before into one more company; the way in stays the one they have."""
+    address = f"/company/{row.group.public_id}"
+    if g.person is not None and g.person == known:
+        return respond.redirect(address)
+    return respond.redirect(f"{with_next('/sign-in', address)}&joined=1")
 
 
 # --- Out again --------------------------------------------------------------------------------------------------------

@@ -51,7 +51,10 @@ def update(id: str) -> Response:
     except LastManager:
         form.role.errors = [inviting.LAST_MANAGER]
         return _show(seen, form, status=422)
-    except NotAllowed:
+    except NotAllowed as refusal:
+        if refusal.code == "beyond_pass":
+            form.until.errors = [inviting.BEYOND_PASS]
+            return _show(seen, form, status=422)
         return _again(theming.gettext("They may not see this account any more. Nothing was changed."))
     if changed:
         guards.tell("good", theming.gettext("Changed what %(name)s may do.", name=person.name))
@@ -131,8 +134,11 @@ def create_invitation() -> Response:
     except BadRule:
         form.form_errors = [inviting.CONTRACT_ENDED]
         return _index(form, status=422)
-    except NotAllowed:
-        abort(403)
+    except NotAllowed as refusal:
+        if refusal.code != "beyond_pass":
+            abort(403)
+        form.until.errors = [inviting.BEYOND_PASS]
+        return _index(form, status=422)
     guards.tell("good", theming.gettext("The invitation is on its way to %(email)s.", email=row.email))
     return respond.see_other("people.index")
 

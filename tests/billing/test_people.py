@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from billing import access, history, people, sessions
+from billing import access, history, invitations, people, sessions
 from billing.errors import LastManager, NotAllowed, UserIdTaken
 from billing.settings import Settings
 from models import (
@@ -444,7 +444,8 @@ def test_a_new_address_is_asked_about_at_the_new_address_and_nothing_changes(cas
 def test_an_address_that_is_somebodys_gets_no_mail_and_nobody_hears_of_it(cast: Cast, now: datetime) -> None:
     people.ask_new_email(cast.ada, cast.vic.email, by=cast.ada, now=now, settings=Settings(allow_manage_emails=True))
 
-    assert (SignIn.select().count(), Letter.select().count()) == (0, 0)
+    assert Letter.select().count() == 0
+    assert people.email_asked(cast.ada, now) == cast.vic.email
     assert told() == [("email_asked", "person", cast.ada.id)]
 
 
@@ -452,3 +453,20 @@ def test_where_the_merchant_keeps_addresses_nobody_asks_for_another(cast: Cast, 
     with pytest.raises(NotAllowed):
         people.ask_new_email(cast.ada, "ada@new.example", by=cast.ada, now=now, settings=Settings())
     assert SignIn.select().count() == 0
+
+
+def test_who_has_a_pass_gives_none_that_ends_later(cast: Cast, now: datetime) -> None:
+    people.give_role(cast.ada, cast.acme, "manage", now + timedelta(days=3), by=cast.root, now=now)
+    people.give_role(cast.vic, cast.acme, "manage", None, by=cast.root, now=now)  # else she may not lower herself
+
+    for until in (None, now + timedelta(days=4)):
+        with pytest.raises(NotAllowed) as refused:
+            people.give_role(cast.ada, cast.acme, "manage", until, by=cast.ada, now=now)
+        assert refused.value.code == "beyond_pass"
+        with pytest.raises(NotAllowed):
+            invitations.invite(cast.acme, "other@acme.example", "view", until=until, by=cast.ada, now=now)
+
+    assert Membership.get(person=cast.ada, group=cast.acme).expires_at == now + timedelta(days=3)
+    assert invitations.invite(
+        cast.acme, "other@acme.example", "view", until=now + timedelta(days=2), by=cast.ada, now=now
+    )

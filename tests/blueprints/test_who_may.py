@@ -28,6 +28,8 @@ from tests.tables import Kept, contents
 
 __all__ = ["make_payment"]
 
+pytestmark = pytest.mark.sqlite  # which routes there are and who may use them does not hang on the database
+
 TABLE = Path(__file__).with_name("who_may.txt")
 WHO = ("visitor", "groupless", "view", "pay", "manage", "mallory", "staff", "preview", "half")
 COOKIES = ("portal", "portal_staff", "portal_preview")

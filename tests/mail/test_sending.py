@@ -75,8 +75,9 @@ def use(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Use]:
 @pytest.fixture
 def owe(cast: Cast, now: datetime, use: Use) -> Owe:
     """Owe Ada a letter of a kind, about real rows, in an open portal."""
-    switches = {"portal_enabled": True, "business_name": "Hartwell", "business_email": "accounts@hartwell.example"}
-    settings.save(switches, by=COMMAND, now=now)
+    switches = {"portal_enabled": True, "allow_manage_emails": True}
+    business = {"business_name": "Hartwell", "business_email": "accounts@hartwell.example"}
+    settings.save(switches | business, by=COMMAND, now=now)
     connection = Connection.create(provider="sandbox", account="rehearsal", created_at=now)
     method = PaymentMethod.create(
         public_id="M1",

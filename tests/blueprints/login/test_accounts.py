@@ -303,7 +303,11 @@ def test_a_new_address_is_confirmed_where_they_are_signed_in(ada: Browser, cast:
     assert ada.name() == "Ada Acme"
 
 
-def test_confirmed_elsewhere_it_signs_nobody_in(visitor: Browser, cast: Cast, clock: Clock) -> None:
+def test_a_new_address_is_not_confirmed_where_somebody_else_reads_the_mail(
+    visitor: Browser, mallory: Browser, cast: Cast, clock: Clock
+) -> None:
+    """Whoever reads the new address's mail would bring another's password to it, and let them into its companies."""
+    set_to(clock.now, allow_manage_emails=True)
     row = SignIn.create(
         purpose="email",
         person=cast.ada,
@@ -311,9 +315,32 @@ def test_confirmed_elsewhere_it_signs_nobody_in(visitor: Browser, cast: Cast, cl
         created_at=clock.now,
         link_expires_at=clock.now + timedelta(hours=24),
     )
-    visitor.get(newest("email"))
+    for browser in (visitor, mallory):
+        assert "<h1>Sign in first</h1>" in browser.get(newest("email")).text
+        assert "<h1>Sign in first</h1>" in browser.post(newest("email")).text
 
-    assert visitor.post(newest("email")).headers["Location"] == "/sign-in?moved=1"
-    assert "From now on you sign in with your new address." in visitor.follow().text
-    assert Session.select().count() == 0
-    assert SignIn.get_by_id(row.id).used_at is not None
+    assert Person.get_by_id(cast.ada.id).email == "ada@acme.example"
+    assert SignIn.get_by_id(row.id).used_at is None
+
+
+def test_a_switch_turned_off_closes_the_link_of_a_new_address(ada: Browser, cast: Cast, clock: Clock) -> None:
+    set_to(clock.now, allow_manage_emails=True)
+    people.ask_new_email(cast.ada, EVE, by=cast.ada, now=clock.now, settings=settings.load())
+    set_to(clock.now, allow_manage_emails=False)
+
+    ada.post(newest("email"))
+    assert Person.get_by_id(cast.ada.id).email == "ada@acme.example"
+
+
+def test_an_invitation_is_no_way_into_an_account_there_is(
+    visitor: Browser, ada: Browser, cast: Cast, clock: Clock
+) -> None:
+    invitations.invite(cast.globex, cast.ada.email, "view", by=cast.root, now=clock.now)
+
+    answer = visitor.post(newest("invite"))
+
+    assert answer.headers["Location"].startswith("/sign-in?next=%2Fcompany%2F")
+    assert "You have joined. Sign in as you always do." in visitor.follow().text
+    assert visitor.name() is None
+    assert ada.get(f"/company/{cast.globex.public_id}").headers["Location"] == "/"
+    assert ada.company() == "Globex GmbH"

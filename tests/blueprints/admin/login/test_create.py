@@ -138,3 +138,12 @@ def test_signing_out_ends_the_row(root: Browser, cast: Cast) -> None:
 def test_no_other_method_is_answered(visitor: Browser) -> None:
     assert visitor.ask("PUT", "/admin/sign-in").status_code == 405
     assert visitor.ask("GET", "/admin/sign-out").status_code == 405
+
+
+def test_signing_in_again_by_a_link_ends_the_session_before(root: Browser, cast: Cast) -> None:
+    before = Session.get(Session.staff == cast.root.id)
+
+    root.sign_in(cast.root)
+
+    assert Session.get_by_id(before.id).ended_at is not None
+    assert root.get("/admin").status_code == 200
