@@ -213,7 +213,7 @@ def may_manage(
 ) -> None:
     """Staff, and people who manage the group, change its access; nobody gives more than they have. Raises NotAllowed.
 
-    `role` and `until` are what is given. Who has a pass that ends gives none that ends later: NotAllowed("beyond_pass").
+    `role` and `until`: what is given. Who has a pass that ends gives none that ends later: NotAllowed("beyond_pass").
 
     Asked inside the transaction that holds the group: who was put out a moment ago changes nothing.
     """
