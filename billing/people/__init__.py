@@ -26,7 +26,7 @@ from billing.people.members import (
     remove,
 )
 from billing.people.names import fold_user_id, rename, set_user_id
-from billing.people.new_email import EmailTaken, ask_new_email, change_email
+from billing.people.new_email import EmailTaken, ask_new_email, change_email, email_asked
 from billing.people.showing import (
     IN,
     GroupPerson,
@@ -64,6 +64,7 @@ __all__ = [
     "change_email",
     "change_role",
     "details",
+    "email_asked",
     "fold",
     "fold_user_id",
     "forget_factor",

@@ -77,20 +77,19 @@ def change_email(
 def ask_new_email(person: Person, email: str, *, by: Person | history.Actor, now: datetime, settings: Settings) -> None:
     """Mail a link to the new address. Once it is used, `change_email` makes it theirs; until then nothing changes.
 
-    One that is somebody's already gets no mail, after the same work and in the same words. Raises ValueError where it
-    cannot be an address, NotAllowed where the merchant keeps addresses to himself (`allow_manage_emails`).
+    One that is somebody's already gets no mail, so that its link is nobody's, after the same work and in the same
+    words. Raises ValueError where it cannot be an address, NotAllowed where the merchant keeps addresses to himself
+    (`allow_manage_emails`).
     """
     if not settings.allow_manage_emails:
         raise NotAllowed
     folded = fold(email)
     letter: int | None = None
     with transaction():
+        row = sign_ins.make(SignIn.EMAIL, email=folded, life=LIFE, person=person, next=BACK_TO, now=now)
         if Person.select().where(Person.email == folded).exists():
-            # as much as a link and a letter take, where there are none
-            SignIn.update(replaced_at=now).where(SignIn.id == 0).execute()
-            Letter.update(not_before=now).where(Letter.id == 0).execute()
+            Letter.update(not_before=now).where(Letter.id == 0).execute()  # as much as a letter takes
         else:
-            row = sign_ins.make(SignIn.EMAIL, email=folded, life=LIFE, person=person, next=BACK_TO, now=now)
             letter = letters.queue(
                 "email_confirm",
                 cause=f"email_confirm {row.id}",
@@ -101,3 +100,20 @@ def ask_new_email(person: Person, email: str, *, by: Person | history.Actor, now
             )
         history.record(person, "email_asked", by=by, now=now)
     queue.enqueue("workers.letters.send", letter or 0, queue="letters")
+
+
+def email_asked(person: Person, now: datetime) -> str:
+    """The address they asked for and have not confirmed yet, whether or not a letter went there; "" for none."""
+    row: SignIn | None = (
+        SignIn.select()
+        .where(
+            SignIn.person == person.id,
+            SignIn.purpose == SignIn.EMAIL,
+            SignIn.used_at.is_null(),
+            SignIn.replaced_at.is_null(),
+            SignIn.link_expires_at > now,
+        )
+        .order_by(SignIn.id.desc())
+        .first()
+    )
+    return row.email or "" if row is not None else ""

@@ -30,6 +30,7 @@ def show() -> Response:
         by_password=g.settings.by_password,
         has_password=bool(g.person.password_hash),
         email=g.person.email,
+        email_asked=people.email_asked(g.person, g.now) if g.settings.allow_manage_emails else "",
         user_id=g.person.user_id,
         may_change_email=g.settings.allow_manage_emails,
         sessions=sessions.shown(g.person, g.now, this=g.session),

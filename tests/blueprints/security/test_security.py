@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from billing import history, passwords, settings
-from models import Letter, Person, Session
+from models import Letter, Membership, Person, Session, SignIn
 from tests.blueprints.conftest import Clock
 from tests.browser import Browser
 from tests.cast import Cast
@@ -160,6 +160,16 @@ def test_an_address_that_is_somebodys_reads_the_same_and_gets_no_mail(ada: Brows
     assert [letter.to for letter in Letter.select()] == ["free@new.example"]
 
 
+@pytest.mark.parametrize("asked", ["ada@new.example", "mallory@globex.example"])
+def test_an_address_asked_for_is_shown_until_it_is_over_whosever_it_is(ada: Browser, clock: Clock, asked: str) -> None:
+    settings.save({"allow_manage_emails": True}, by=history.COMMAND, now=clock.now)
+    assert 'id="email-asked"' not in ada.get("/account/sign-in").text
+    ada.post("/account/sign-in/email", {"email": asked})
+    assert f"Once you open the link we mailed there: {asked}" in " ".join(ada.get("/account/sign-in").text.split())
+    SignIn.update(link_expires_at=clock.now).execute()
+    assert 'id="email-asked"' not in ada.get("/account/sign-in").text
+
+
 @pytest.mark.parametrize("path", ["/password", "/user-id", "/email"])
 def test_what_protects_the_account_asks_again_who_one_is(ada: Browser, clock: Clock, path: str) -> None:
     settings.save({"allow_manage_emails": True}, by=history.COMMAND, now=clock.now)
@@ -174,5 +184,5 @@ def test_what_protects_the_account_asks_again_who_one_is(ada: Browser, clock: Cl
 def test_the_menu_leads_there_and_to_people_for_who_manages(ada: Browser, cast: Cast, app: Flask) -> None:
     assert '<a href="/account/sign-in">Sign-in and devices</a>' in ada.get("/").text
     assert "/account/people" not in ada.get("/").text
-    Person.raw("UPDATE membership SET role = 'manage' WHERE person_id = ?", cast.ada.id).execute()
+    Membership.update(role="manage").where(Membership.person == cast.ada).execute()
     assert '<a href="/account/people">People with access</a>' in ada.get("/").text
