@@ -215,6 +215,7 @@ def test_a_temporary_password_leads_to_one_of_their_own_and_then_on(owing: Brows
 
     assert (answer.status_code, answer.headers["Location"]) == (303, "/invoices")
     assert owing.cookie() != before
+    assert "Your password is saved." in owing.get("/invoices").text
     assert owing.name() == "Ada Acme"
     assert [row.stage for row in Session.select().where(Session.ended_at.is_null())] == [""]
 
