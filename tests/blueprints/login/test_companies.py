@@ -49,7 +49,7 @@ def test_who_sees_several_chooses_after_signing_in(knows: Browser, both: None) -
     assert knows.post("/account/company", {"group": "G-GLOBEX"}).headers["Location"] == "/"
     assert knows.company() == "Globex GmbH"
     page = " ".join(knows.get("/account/company").text.split())
-    assert "Globex GmbH · EUR</button> <span class=\"soft\">(this one)</span>" in page
+    assert 'Globex GmbH · EUR</button> <span class="soft">(this one)</span>' in page
     assert page.count("(this one)") == 1
 
 
