@@ -65,6 +65,7 @@ def link(kind: str, now: datetime, **about: Any) -> SignIn:
 
 def linked(kind: str, cast: Cast, now: datetime, **about: Any) -> Letter:
     """A letter with a link, to somebody who is no person yet where its kind is for such."""
+    save(now, allow_manage_emails=True)
     if kind in ("enrol", "invitation"):
         about = {"name": "Nell New"} | about
         whose: dict[str, Any] = {}
